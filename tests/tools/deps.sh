@@ -1,0 +1,136 @@
+# shellcheck shell=bash
+# deps.sh - what the other commands need, installed when missing. Sourced by dev.
+
+# Formatting depends on the tool's version, so one version judges it wherever the
+# distribution has it; elsewhere the distribution's own is taken and named.
+LLVM_WANTED=14
+LLVM=
+
+BUILD_PACKAGES=(
+	build-essential cmake ninja-build pkg-config git ca-certificates
+	libgit2-dev libcurl4-openssl-dev libjansson-dev libyaml-dev libexpat1-dev
+	libzip-dev zlib1g-dev libssl-dev
+)
+
+# deps build|python|test|all
+deps() {
+	case $1 in
+	build) debian "${BUILD_PACKAGES[@]}" ;;
+	python) python_ready ;;
+	test)
+		llvm_pick
+		debian "${BUILD_PACKAGES[@]}" libcmocka-dev shellcheck \
+			"clang-$LLVM" "clang-format-$LLVM" "clang-tidy-$LLVM" "libclang-rt-$LLVM-dev"
+		python_ready
+		;;
+	all) debian valgrind util-linux ;;
+	esac
+}
+
+# llvm_pick: which version of the clang tools; sets LLVM.
+llvm_pick() {
+	[ -z "$LLVM" ] || return 0
+	LLVM=$LLVM_WANTED
+	if ! command -v dpkg-query >/dev/null || installed "clang-tidy-$LLVM_WANTED"; then
+		return 0
+	fi
+	has_candidate clang-format || apt_update
+	has_candidate "clang-tidy-$LLVM_WANTED" && return 0
+	LLVM=$(apt-cache depends clang 2>/dev/null |
+		sed -n 's/^ *Depends: clang-\([0-9][0-9]*\)$/\1/p' | head -n 1)
+	[ -n "$LLVM" ] || die "no clang packages known to apt"
+	echo "clang $LLVM_WANTED is not packaged here; taking this distribution's clang $LLVM"
+}
+
+installed() {
+	[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+has_candidate() {
+	apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [0-9]'
+}
+
+as_root() {
+	if [ "$(id -u)" -eq 0 ]; then
+		"$@"
+	elif command -v sudo >/dev/null; then
+		sudo "$@"
+	else
+		die "not root and no sudo; as root: $*"
+	fi
+}
+
+APT_UPDATED=
+apt_update() {
+	[ -z "$APT_UPDATED" ] || return 0
+	APT_UPDATED=yes
+	echo "refreshing the package lists (apt-get update)"
+	mkdir -p build/log
+	as_root apt-get update >build/log/apt-update.log 2>&1 || {
+		tail -n 20 build/log/apt-update.log
+		die "apt-get update failed"
+	}
+}
+
+apt_install() {
+	as_root env DEBIAN_FRONTEND=noninteractive \
+		apt-get install -y --no-install-recommends "$@" >build/log/apt-install.log 2>&1
+}
+
+# debian PACKAGE...: install those that are missing.
+debian() {
+	command -v dpkg-query >/dev/null || {
+		echo "not a Debian system; these packages' counterparts are expected: $*"
+		return 0
+	}
+	local missing
+	missing=$(comm -13 \
+		<(dpkg-query -W -f '${Package} ${db:Status-Status}\n' "$@" 2>/dev/null |
+			sed -n 's/ installed$//p' | sort -u) \
+		<(printf '%s\n' "$@" | sort -u))
+	[ -n "$missing" ] || return 0
+	# shellcheck disable=SC2086  # one word a package
+	set -- $missing
+	echo "installing with apt-get: $*"
+	mkdir -p build/log
+	has_candidate "$1" || apt_update
+	apt_install "$@" && return 0
+	apt_update    # the lists may name versions that are gone
+	apt_install "$@" && return 0
+	tail -n 20 build/log/apt-install.log
+	die "apt-get install failed: $*"
+}
+
+# python_ready: .venv holds what tests/requirements.txt pins.
+python_ready() {
+	command -v python3 >/dev/null || debian python3 python3-venv
+	local want
+	want=$({ python3 -VV && cat tests/requirements.txt; } | sha256sum | cut -c1-64)
+	if [ -x .venv/bin/python ] && [ "$(cat .venv/crc-stamp 2>/dev/null)" = "$want" ]; then
+		return 0
+	fi
+	python3 -c 'import ensurepip, venv' 2>/dev/null || debian python3-venv
+	mkdir -p build/log
+	echo "installing pinned Python packages into .venv (tests/requirements.txt)"
+	venv_pinned || venv_of_machine
+	echo "$want" >.venv/crc-stamp
+}
+
+venv_pinned() {
+	rm -rf .venv
+	python3 -m venv .venv >build/log/venv.log 2>&1 &&
+		.venv/bin/python -m pip install --disable-pip-version-check --retries 1 \
+			--timeout 30 -r tests/requirements.txt >>build/log/venv.log 2>&1
+}
+
+venv_of_machine() {
+	echo "  not installable from here (build/log/venv.log says why):"
+	echo "  using the Python packages this machine already has; rm -r .venv to try again"
+	rm -rf .venv
+	python3 -m venv --system-site-packages .venv >>build/log/venv.log 2>&1 ||
+		die "python3 -m venv failed; see build/log/venv.log"
+	.venv/bin/python -c 'import pytest, boto3, moto' || {
+		rm -rf .venv
+		die "pytest, boto3 and moto are needed and are not on this machine"
+	}
+}

@@ -1,0 +1,97 @@
+# shellcheck shell=bash
+# suite.sh - `./dev test`: lint, compile every way, run every test. Sourced by dev.
+
+export ASAN_OPTIONS=${ASAN_OPTIONS-detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1}
+export UBSAN_OPTIONS=${UBSAN_OPTIONS-print_stacktrace=1:halt_on_error=1}
+export TSAN_OPTIONS=${TSAN_OPTIONS-halt_on_error=1:second_deadlock_stack=1}
+
+LONG_PROPERTY_CASES=${LONG_PROPERTY_CASES-20000}
+
+# suite ALL: ALL is empty or "yes". A failed lint or test does not hide the rest; only
+# what needs a program that could not be built is left out.
+suite() {
+	local all=$1 start=$EPOCHREALTIME
+	deps test
+	[ -z "$all" ] || deps all
+	lint
+	stage "build asan (gcc)" build_asan
+	stage "build clang" build_clang
+	stage "build release" build_release
+	if [ -f build/asan/CTestTestfile.cmake ] && ! failed "build asan (gcc)"; then
+		stage_shown "unit tests" 2 run_ctest asan
+		stage_shown "pytest" 1 run_pytest_all
+	else
+		stage_shown "pytest: check scripts only" 1 run_pytest tests/check
+	fi
+	[ -z "$all" ] || slow_tiers
+	closing "$start"
+}
+
+failed() {
+	[[ " ${FAILED[*]/%/;} " == *" $1;"* ]]
+}
+
+slow_tiers() {
+	stage_shown "long properties" 2 run_properties
+	stage "build valgrind" build_valgrind
+	failed "build valgrind" || stage_shown "valgrind" 1 run_valgrind
+	stage "build tsan" build_tsan
+	failed "build tsan" || stage_shown "tsan" 2 run_tsan
+	! some_file tests/fault 'test_*.py' ||
+		stage_shown "fault tier" 1 run_pytest tests/fault
+}
+
+closing() {
+	echo
+	[ ${#FAILED[@]} -eq 0 ] || printf 'FAILED: %s\n' "${FAILED[@]}"
+	echo "$(seconds_since "$1") s; full output in build/log"
+	printf '%s\n' "${CLOSING[@]}"
+	[ ${#FAILED[@]} -eq 0 ] || exit 1
+}
+
+# run_ctest FOLDER CTEST-ARGUMENT...
+run_ctest() {
+	local folder=build/$1
+	shift
+	ctest --test-dir "$folder" --output-on-failure --no-tests=error --timeout 300 -j 2 "$@"
+}
+
+# Property tests carry the label `property` and read CRC_PROPERTY_CASES.
+run_properties() {
+	if ! some_file tests/property '*.c'; then
+		echo "no property tests yet"
+		return 0
+	fi
+	CRC_PROPERTY_CASES=$LONG_PROPERTY_CASES run_ctest asan -L property --timeout 3000
+}
+
+run_valgrind() {
+	.venv/bin/python tests/tools/memcheck.py build/valgrind
+}
+
+# TSan dislikes some address layouts; a fixed one always works where it may be asked for.
+run_tsan() {
+	if setarch "$(uname -m)" -R true; then
+		setarch "$(uname -m)" -R ctest --test-dir build/tsan --output-on-failure \
+			--no-tests=error --timeout 600 -j 2
+	else
+		run_ctest tsan
+	fi
+}
+
+run_pytest_all() {
+	local folders=(tests/check) folder
+	for folder in tests/cloud tests/e2e tests/golden; do
+		! some_file "$folder" 'test_*.py' || folders+=("$folder")
+	done
+	run_pytest "${folders[@]}"
+}
+
+# run_pytest FOLDER...: against the binary with sanitizers.
+run_pytest() {
+	local options=(-q -p no:cacheprovider)
+	! .venv/bin/python -c 'import xdist' 2>/dev/null || options+=(-n 2)
+	! .venv/bin/python -c 'import pytest_timeout' 2>/dev/null || options+=(--timeout 300)
+	CRC_ACTION=$PWD/build/asan/action/crc-action \
+		timeout 1500 .venv/bin/python -m pytest "${options[@]}" "$@"
+}
