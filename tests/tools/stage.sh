@@ -35,18 +35,24 @@ stage() {
 	echo "----"
 }
 
-# stage_shown NAME LINES COMMAND...: as stage, and the last lines of its log are the
-# runner's own verdict: shown at once and again at the end.
+# stage_shown NAME RUNNER COMMAND...: as stage, and the verdict lines of the test runner
+# (ctest, pytest or memcheck) are shown at once and again at the very end.
 stage_shown() {
-	local name=$1 lines=$2 log line
+	local name=$1 runner=$2 line
 	shift 2
-	log=$(log_of "$name")
 	stage "$name" "$@"
 	while IFS= read -r line; do
-		[ -n "$line" ] || continue
 		echo "        $line"
 		CLOSING+=("$name: $line")
-	done < <(tail -n "$lines" "$log")
+	done < <(verdict_lines "$runner" "$(log_of "$name")")
+}
+
+verdict_lines() {
+	case $1 in
+	ctest) grep -E '^[0-9]+% tests passed|^Total Test time' "$2" ;;
+	pytest) grep -E '^=*( no tests ran| ?[0-9]+ [a-z]+.*) in [0-9.]+s' "$2" ;;
+	memcheck) grep -E '^valgrind: ' "$2" ;;
+	esac | tail -n 2
 }
 
 seconds_since() {

@@ -18,10 +18,10 @@ suite() {
 	stage "build clang" build_clang
 	stage "build release" build_release
 	if [ -f build/asan/CTestTestfile.cmake ] && ! failed "build asan (gcc)"; then
-		stage_shown "unit tests" 2 run_ctest asan
-		stage_shown "pytest" 1 run_pytest_all
+		stage_shown "unit tests" ctest run_ctest asan
+		stage_shown "pytest" pytest run_pytest_all
 	else
-		stage_shown "pytest: check scripts only" 1 run_pytest tests/check
+		stage_shown "pytest: check scripts only" pytest run_pytest tests/check
 	fi
 	[ -z "$all" ] || slow_tiers
 	closing "$start"
@@ -32,13 +32,13 @@ failed() {
 }
 
 slow_tiers() {
-	stage_shown "long properties" 2 run_properties
+	stage_shown "long properties" ctest run_properties
 	stage "build valgrind" build_valgrind
-	failed "build valgrind" || stage_shown "valgrind" 1 run_valgrind
+	failed "build valgrind" || stage_shown "valgrind" memcheck run_valgrind
 	stage "build tsan" build_tsan
-	failed "build tsan" || stage_shown "tsan" 2 run_tsan
+	failed "build tsan" || stage_shown "tsan" ctest run_tsan
 	! some_file tests/fault 'test_*.py' ||
-		stage_shown "fault tier" 1 run_pytest tests/fault
+		stage_shown "fault tier" pytest run_pytest tests/fault
 }
 
 closing() {
