@@ -37,7 +37,7 @@ llvm_pick() {
 	has_candidate clang-format || apt_update
 	has_candidate "clang-tidy-$LLVM_WANTED" && return 0
 	LLVM=$(apt-cache depends clang 2>/dev/null |
-		sed -n 's/^ *Depends: clang-\([0-9][0-9]*\)$/\1/p' | head -n 1)
+		sed -n 's/^ *Depends: clang-\([0-9][0-9]*\)$/\1/p' | sort -n | tail -n 1)
 	[ -n "$LLVM" ] || die "no clang packages known to apt"
 	echo "clang $LLVM_WANTED is not packaged here; taking this distribution's clang $LLVM"
 }
@@ -47,7 +47,7 @@ installed() {
 }
 
 has_candidate() {
-	apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [0-9]'
+	[[ "$(apt-cache policy "$1" 2>/dev/null)" == *"Candidate: "[0-9]* ]]
 }
 
 as_root() {
