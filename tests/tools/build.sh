@@ -29,7 +29,10 @@ build_release() {
 		[ ! -x "build/release/$name/crc-$name" ] ||
 			ln -sfn "release/$name/crc-$name" "build/crc-$name"
 	done
-	[ -x build/crc-action ]
+	[ -x build/crc-action ] || {
+		echo "the build made no action/crc-action"
+		return 1
+	}
 }
 
 build_asan() {
