@@ -14,8 +14,8 @@ bool decode_hex(const char *text, size_t n, unsigned char *out);
 
 /* Appends with padding. */
 void encode_base64(const void *p, size_t n, struct buf *out);
-/* Appends the bytes. Standard alphabet, padding required, no white space. False: not
- * base64, and out is as before. */
+/* Appends the bytes. Standard alphabet, padding required, no white space, no stray bits
+ * before the padding. False: not base64, and out is as before. */
 bool decode_base64(const char *text, size_t n, struct buf *out);
 
 #endif
