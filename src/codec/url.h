@@ -1,5 +1,5 @@
-/* url.h - the parts of URLs, and the two ways in which AWS wants paths encoded. They differ
- * in both directions and must never be mixed: each has its own function here. */
+/* url.h - the parts of URLs, and the two ways in which AWS wants paths encoded. They
+ * differ in both directions and must never be mixed: each has its own function here. */
 #ifndef CODEC_URL_H
 #define CODEC_URL_H
 
@@ -16,13 +16,15 @@ void url_encode_s3_key(const char *key, struct buf *out);
 /* A name or value of a query string: as above, and '/' is encoded too. */
 void url_encode_query(const char *s, size_t n, struct buf *out);
 
-/* A path as CloudFront's invalidation wants it: only bytes outside printable ASCII and those
- * that RFC 1738 section 2.2 calls unsafe (space < > " # % { } | \ ^ ~ [ ] `) as %XX; what is
- * encoded beyond that invalidates nothing. '*' is left alone here: cover decides about it.
- * docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/invalidation-specifying-objects.html */
+/* A path as CloudFront's invalidation wants it: only bytes outside printable ASCII and
+ * those that RFC 1738 section 2.2 calls unsafe (space < > " # % { } | \ ^ ~ [ ] `) as
+ * %XX; what is encoded beyond that invalidates nothing. '*' is left alone here: cover
+ * decides about it. docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/
+ * invalidation-specifying-objects.html */
 void url_encode_cloudfront(const char *path, size_t n, struct buf *out);
 
-/* Decodes %XX once; '+' stays. False on a malformed escape or a NUL. */
+/* Decodes %XX once; '+' stays. False on a malformed escape or a NUL; out is then as it
+ * was. */
 bool url_decode(const char *s, size_t n, struct buf *out);
 
 /* scheme://host[:port][/path][?query]; all slices point into the parsed string. */
@@ -39,11 +41,12 @@ struct url {
 	const char *query; /* without '?'; "" when there is none */
 };
 
-/* True if text is an absolute http or https URL without user info, fragment, spaces and
- * control characters. */
+/* True if text is an absolute http or https URL in printable ASCII (all else must be
+ * encoded) without user info and fragment. A host is a name, an IPv4 address, or an IPv6
+ * address in brackets. */
 bool url_parse(const char *text, struct url *out);
 
-/* True for localhost, 127.0.0.0/8 and ::1. */
+/* True for localhost, 127.0.0.0/8 (all four numbers written) and ::1. */
 bool url_is_loopback(const struct url *u);
 
 #endif
