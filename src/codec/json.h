@@ -6,7 +6,7 @@
  *
  * Writing goes into a struct buf; commas are put by themselves:
  *   struct json_writer w = JSON_WRITER_INIT(&buf);
- *   json_open(&w, '{'); json_key(&w, "v"); json_put_int(&w, 1); json_close(&w, '}');      */
+ *   json_open(&w, '{'); json_key(&w, "v"); json_put_int(&w, 1); json_close(&w, '}'); */
 #ifndef CODEC_JSON_H
 #define CODEC_JSON_H
 
@@ -20,7 +20,13 @@
 struct json_doc;
 struct json; /* a value within a document */
 
-/* Parses n bytes of UTF-8. -1: ERR_DATA with line and column. The caller frees *out. */
+enum { JSON_PARSE_DEPTH_MAX = 100 };
+
+/* Parses n bytes of UTF-8, whose root may be any value. -1: ERR_DATA with line and
+ * column; duplicate keys, NUL characters in strings, integers over 64 bits and more than
+ * JSON_PARSE_DEPTH_MAX brackets within each other are errors. Messages quote nothing of
+ * the text, which may hold secrets. The caller frees *out, soon if the text is long: a
+ * tree takes four times its memory. */
 int json_parse(const char *text, size_t n, struct json_doc **out, struct error *err);
 void json_doc_free(struct json_doc *doc); /* NULL-safe */
 const struct json *json_root(const struct json_doc *doc);
@@ -31,16 +37,18 @@ enum json_type { JSON_NONE, JSON_NULL, JSON_BOOL, JSON_INT, JSON_REAL, JSON_STRI
 enum json_type json_type(const struct json *v);          /* NULL: JSON_NONE */
 const struct json *json_get(const struct json *v, const char *key); /* NULL: not there */
 const struct json *json_at(const struct json *v, size_t i);         /* NULL: not there */
-size_t json_len(const struct json *v);                   /* of an array or object, else 0 */
+size_t json_len(const struct json *v);                   /* array or object, else 0 */
 const char *json_str(const struct json *v);              /* NULL: not a string */
 bool json_int(const struct json *v, int64_t *out);       /* false: not an integer */
-bool json_true(const struct json *v);                    /* true: the value true */
+bool json_is_true(const struct json *v);                 /* true: the value true */
 
-/* Calls visit for each member of an object, in the order of the text. Stops at and returns
- * the first value that is not 0. */
+/* Calls visit for each member of an object, in the order of the text. Stops at and
+ * returns the first value that is not 0. */
 int json_each(const struct json *v,
-	      int (*visit)(void *ctx, const char *key, const struct json *value), void *ctx);
+	      int (*visit)(void *ctx, const char *key, const struct json *value),
+	      void *ctx);
 
+/* Of what is written; a deeper one is a mistake in the program. */
 enum { JSON_DEPTH_MAX = 32 };
 
 struct json_writer {
