@@ -11,8 +11,9 @@
  * same input and zlib build. */
 void gzip_compress(const void *p, size_t n, struct buf *out);
 
-/* Appends the content of all members. -1: ERR_DATA (damaged or cut short) or ERR_TOO_BIG
- * (out's maximum, the guard against a small body that unpacks to a huge one). */
+/* Appends the content of all members. -1: ERR_DATA (damaged, cut short, or followed by
+ * something else) or ERR_TOO_BIG (out's maximum, the guard against a small body that
+ * unpacks to a huge one); what out holds beyond its old content is then of no use. */
 int gzip_decompress(const void *p, size_t n, struct buf *out, struct error *err);
 
 #endif
