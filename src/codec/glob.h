@@ -2,7 +2,9 @@
  *
  * "*.pdf" matches at any depth, "a/b" and "/a" from the root only, "dir/" folders and so
  * all that is below them, "**" any number of folders, "[a-z]" and "?" within a name, "!" in
- * front re-includes, a backslash takes the next character as it is. */
+ * front re-includes, a backslash takes the next character as it is. As in git, "?" and a
+ * bracket expression stand for one byte. A pattern comes from a list and not from a line of
+ * a file: '#' starts no comment and blanks at the end are not dropped. */
 #ifndef CODEC_GLOB_H
 #define CODEC_GLOB_H
 
@@ -13,7 +15,8 @@
 
 /* A pattern taken apart; text is borrowed. */
 struct glob {
-	const char *text;   /* without '!', leading and trailing slashes */
+	const char *text;   /* after '!' and a leading slash */
+	size_t len;         /* without a slash at the end */
 	bool negated;
 	bool anchored;
 	bool folders_only;
@@ -27,6 +30,10 @@ bool glob_parse(const char *pattern, struct glob *out);
 /* Whether the pattern itself matches this path (is_folder: the path names a folder); does
  * not look at parents or negation. */
 bool glob_matches(const struct glob *g, const char *path, bool is_folder);
+
+/* Whether an anchored pattern could match some path below this folder. Of a pattern that is
+ * not anchored, true: it matches at any depth. */
+bool glob_reaches_below(const struct glob *g, const char *folder);
 
 enum glob_verdict { GLOB_UNDECIDED, GLOB_MATCHED, GLOB_NEGATED };
 
