@@ -1,0 +1,291 @@
+"""For tests: start a local cloud, talk to it, end it.
+
+    with LocalCloud(tmp_path) as cloud:
+        site = cloud.make_site("my-bucket")
+        subprocess.run([...], env={**os.environ, **cloud.env()})
+        assert cloud.stale() == []
+"""
+import http.client
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, urlencode, urlsplit
+
+import boto3
+from botocore.config import Config
+
+SCRIPT = Path(__file__).with_name("cloud.py")
+CACHING_OPTIMIZED = "658327ea-f89d-4fab-a63d-7e88639e58f6"
+CACHING_DISABLED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
+QUERY_STRINGS = "4cc15a8a-d715-48a4-82b8-cc0b614638fe"
+
+
+@dataclass
+class Site:
+    """A bucket and the distribution in front of it."""
+
+    bucket: str
+    distribution: str
+    domain: str
+
+
+@dataclass
+class Reply:
+    status: int
+    headers: dict
+    body: bytes
+
+
+class LocalCloud:
+    def __init__(self, directory, port=0, edge_port=0, start_timeout=60):
+        self.directory = Path(directory)
+        self._arguments = ["--dir", str(directory), "--port", str(port), "--edge-port", str(edge_port)]
+        self._timeout, self._process, self._clients = start_timeout, None, {}
+        self.endpoint = self.edge = self.access_key_id = self.secret_access_key = self.region = self.account = self.log = self.pid = None
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def start(self):
+        self.directory.mkdir(parents=True, exist_ok=True)
+        with open(self.directory / "cloud.stderr", "wb") as errors:
+            self._process = subprocess.Popen([sys.executable, str(SCRIPT), *self._arguments], stdout=subprocess.PIPE, stderr=errors)
+        ready, _, _ = select.select([self._process.stdout], [], [], self._timeout)
+        line = self._process.stdout.readline() if ready else b""
+        if not line:
+            self.stop()
+            raise RuntimeError("the local cloud did not start:\n" + (self.directory / "cloud.stderr").read_text())
+        for name, value in json.loads(line).items():
+            setattr(self, name, value)
+        return self
+
+    def stop(self):
+        if self._process is None:
+            return
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+            try:
+                self._process.wait(10)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        self._process.stdout.close()
+        self._process = None
+
+    def errors(self):
+        """What the server wrote to stderr; a traceback here is a defect of the cloud."""
+        return (self.directory / "cloud.stderr").read_text()
+
+    def env(self, **extra):
+        """Environment for a program under test. Profile files and metadata of the machine stay out of it."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint, "AWS_ACCESS_KEY_ID": self.access_key_id, "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
+            "AWS_REGION": self.region, "AWS_DEFAULT_REGION": self.region, "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull, **extra}
+
+    def client(self, service, *, region=None, key=None, secret=None, token=None, retries=False, **config):
+        """A boto3 client. It does not retry unless asked to: tests count requests."""
+        settings = {"s3": {"addressing_style": "path"}, "retries": {"total_max_attempts": 4 if retries else 1}, **config}
+        session = boto3.session.Session()
+        return session.client(service, endpoint_url=self.endpoint, region_name=region or self.region, aws_access_key_id=key or self.access_key_id,
+                              aws_secret_access_key=secret or self.secret_access_key, aws_session_token=token, config=Config(**settings))
+
+    def cached_client(self, service):
+        if service not in self._clients:
+            self._clients[service] = self.client(service)
+        return self._clients[service]
+
+    @property
+    def s3(self):
+        return self.cached_client("s3")
+
+    @property
+    def cloudfront(self):
+        return self.cached_client("cloudfront")
+
+    # Control
+
+    def control(self, method, path, body=None, headers=None, **query):
+        """One control request; the decoded answer, or RuntimeError."""
+        reply = self.raw(method, "/_cloud/" + path + ("?" + urlencode(query) if query else ""), headers, json.dumps(body) if body is not None else None)
+        if reply.status != 200:
+            raise RuntimeError(f"{method} {path}: {reply.status} {reply.body!r}")
+        return json.loads(reply.body)
+
+    def rules(self, *rules):
+        """Install fault rules: cloud.rules({"when": {...}, "do": {...}})."""
+        return self.control("POST", "rules", list(rules))["ids"]
+
+    def clear_rules(self):
+        self.control("DELETE", "rules")
+
+    def rule_counts(self):
+        return {r["id"]: r["fired"] for r in self.control("GET", "rules")}
+
+    def advance(self, seconds, check_skew=None):
+        body = {"advance_s": seconds} | ({} if check_skew is None else {"check_skew": check_skew})
+        return self.control("POST", "clock", body)
+
+    def now(self):
+        return self.control("GET", "clock")["now"]
+
+    def settings(self, **values):
+        return self.control("POST", "settings", values)
+
+    def requests(self, since=0, **wanted):
+        """Log entries, only those whose fields equal `wanted` (operation="PutObject")."""
+        return [e for e in self.control("GET", "log", since=since) if all(e.get(k) == v for k, v in wanted.items())]
+
+    def reset_log(self):
+        self.control("POST", "reset-log")
+
+    def waiting(self):
+        return self.control("GET", "waiting")
+
+    def wait_for_stalled(self, count=1, timeout=20):
+        """Until `count` requests are held by rules; returns them."""
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            held = self.waiting()
+            if len(held) >= count:
+                return held
+            time.sleep(0.02)
+        raise TimeoutError(f"only {len(held)} of {count} requests are stalled")
+
+    def release(self, number=None):
+        return self.control("POST", "release", {} if number is None else {"id": number})["released"]
+
+    def objects(self, bucket):
+        return self.control("GET", "objects", bucket=bucket)
+
+    def uploads(self, bucket):
+        return self.control("GET", "uploads", bucket=bucket)
+
+    def edge_entries(self, distribution=None):
+        return self.control("GET", "edge", **({"distribution": distribution} if distribution else {}))
+
+    def stale(self, distribution=None):
+        return self.control("GET", "stale", **({"distribution": distribution} if distribution else {}))
+
+    def evicted(self):
+        return self.control("GET", "evicted")
+
+    def evicted_in_vain(self):
+        return [path for batch in self.evicted() for path in batch["in_vain"]]
+
+    def invalidations(self, distribution):
+        return self.control("GET", "invalidations", distribution=distribution)
+
+    def warm(self, distribution=None, paths=None):
+        """Fill the cache; returns {status: count}."""
+        return self.control("POST", "edge/warm", {"distribution": distribution, "paths": paths})
+
+    def oidc_url(self):
+        """ACTIONS_ID_TOKEN_REQUEST_URL of a runner; the client appends &audience=..."""
+        return self.endpoint + "/_cloud/oidc?runner=1"
+
+    # Plain HTTP
+
+    def raw(self, method, target, headers=None, body=None, edge=False):
+        """A request whose target is sent as it is, without a signature."""
+        address = urlsplit(self.edge if edge else self.endpoint)
+        connection = http.client.HTTPConnection(address.hostname, address.port, timeout=60)
+        try:
+            connection.putrequest(method, target, skip_accept_encoding=True, skip_host="Host" in (headers or {}))
+            data = body.encode() if isinstance(body, str) else body
+            for name, value in (headers or {}).items():
+                connection.putheader(name, value)
+            if data is not None:
+                connection.putheader("Content-Length", str(len(data)))
+            connection.endheaders(data)
+            response = connection.getresponse()
+            return Reply(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
+        finally:
+            connection.close()
+
+    def view(self, path, distribution=None, method="GET", headers=None):
+        """What a viewer sees at the edge."""
+        extra = {"X-Cloud-Distribution": distribution} if distribution else {}
+        return self.raw(method, path, {**extra, **(headers or {})}, edge=True)
+
+    # Sites
+
+    def make_bucket(self, bucket, region="us-east-1"):
+        location = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+        self.client("s3", region=region).create_bucket(Bucket=bucket, **location)
+
+    def make_site(self, bucket, *, region="us-east-1", website=False, **distribution):
+        """A private bucket (with `website`: a website endpoint) and a distribution; options of make_distribution."""
+        self.make_bucket(bucket, region)
+        if website:
+            self.client("s3", region=region).put_bucket_website(Bucket=bucket, WebsiteConfiguration={
+                "IndexDocument": {"Suffix": "index.html"}, "ErrorDocument": {"Key": "error.html"}})
+        return self.make_distribution(bucket, region=region, website=website, **distribution)
+
+    def make_distribution(self, bucket, *, region="us-east-1", website=False, origin_path="", root="index.html", errors=(), list_bucket=False,
+                          policy=CACHING_OPTIMIZED, behaviors=(), viewer_function=False, forwarded=None):
+        """A distribution before an existing bucket.
+
+        errors: {"ErrorCode", "ResponsePagePath"?, "ResponseCode"?, "ErrorCachingMinTTL"?}; behaviors: (pattern, domain or
+        None for the bucket, cache policy id); list_bucket lets the origin tell 404 from 403; forwarded: ForwardedValues
+        instead of a cache policy; viewer_function attaches the usual index-rewriting function.
+        """
+        domain = f"{bucket}.s3-website-{region}.amazonaws.com" if website else f"{bucket}.s3.{region}.amazonaws.com"
+        extra = [(f"extra{n}", d) for n, (_, d, _) in enumerate(behaviors) if d]
+        config = {
+            "CallerReference": os.urandom(8).hex(), "Comment": "", "Enabled": True, "DefaultRootObject": "" if website else root,
+            "Origins": _items([_origin("bucket", domain, origin_path, website), *(_origin(i, d, "", True) for i, d in extra)]),
+            "DefaultCacheBehavior": _behavior("bucket", policy, viewer_function, forwarded),
+            "CacheBehaviors": _items([{"PathPattern": pattern, **_behavior(f"extra{n}" if d else "bucket", p, False, None)}
+                                      for n, (pattern, d, p) in enumerate(behaviors)]),
+            "CustomErrorResponses": _items([{k: str(v) if k == "ResponseCode" else v for k, v in e.items()} for e in errors]),
+        }
+        made = self.cloudfront.create_distribution(DistributionConfig=config)["Distribution"]
+        actions = ["s3:GetObject", *(["s3:ListBucket"] if list_bucket else [])]
+        self.client("s3", region=region).put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": {"Service": "cloudfront.amazonaws.com"}, "Action": actions,
+            "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"],
+            "Condition": {"StringEquals": {"AWS:SourceArn": made["ARN"]}}}]}))
+        return Site(bucket, made["Id"], made["DomainName"])
+
+    def put_objects(self, bucket, objects, **arguments):
+        """Store {key: bytes}."""
+        for key, body in objects.items():
+            self.s3.put_object(Bucket=bucket, Key=key, Body=body, **arguments)
+
+
+def _items(values):
+    return {"Quantity": len(values), **({"Items": values} if values else {})}
+
+
+def _origin(identifier, domain, path, custom):
+    kind = {"CustomOriginConfig": {"HTTPPort": 80, "HTTPSPort": 443, "OriginProtocolPolicy": "http-only"}} if custom else \
+        {"S3OriginConfig": {"OriginAccessIdentity": ""}, "OriginAccessControlId": "E0LOCALACCESS"}
+    return {"Id": identifier, "DomainName": domain, "OriginPath": path, **kind}
+
+
+def _behavior(origin, policy, function, forwarded):
+    made = {"TargetOriginId": origin, "ViewerProtocolPolicy": "redirect-to-https"}
+    if forwarded is not None:
+        made["ForwardedValues"] = {"Cookies": {"Forward": "none"}, **forwarded}
+        made["MinTTL"] = 0
+    else:
+        made["CachePolicyId"] = policy
+    if function:
+        made["FunctionAssociations"] = _items([{"FunctionARN": "arn:aws:cloudfront::123456789012:function/index", "EventType": "viewer-request"}])
+    return made
+
+
+def object_target(bucket, key):
+    """The raw request target of an object, path style."""
+    return f"/{bucket}/" + quote(key, safe="/~")
