@@ -12,6 +12,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import boto3
 from botocore.config import Config
 
+_SESSION, _SESSION_LOCK = boto3.session.Session(), threading.Lock()
 SCRIPT = Path(__file__).with_name("cloud.py")
 CACHING_OPTIMIZED = "658327ea-f89d-4fab-a63d-7e88639e58f6"
 CACHING_DISABLED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
@@ -96,9 +98,9 @@ class LocalCloud:
     def client(self, service, *, region=None, key=None, secret=None, token=None, retries=False, **config):
         """A boto3 client. It does not retry unless asked to: tests count requests."""
         settings = {"s3": {"addressing_style": "path"}, "retries": {"total_max_attempts": 4 if retries else 1}, **config}
-        session = boto3.session.Session()
-        return session.client(service, endpoint_url=self.endpoint, region_name=region or self.region, aws_access_key_id=key or self.access_key_id,
-                              aws_secret_access_key=secret or self.secret_access_key, aws_session_token=token, config=Config(**settings))
+        with _SESSION_LOCK:  # making clients is not thread-safe, and a session of its own for each one is slow
+            return _SESSION.client(service, endpoint_url=self.endpoint, region_name=region or self.region, aws_access_key_id=key or self.access_key_id,
+                                   aws_secret_access_key=secret or self.secret_access_key, aws_session_token=token, config=Config(**settings))
 
     def cached_client(self, service):
         if service not in self._clients:

@@ -2,6 +2,7 @@
 
 The clock is patched into moto before any of its services is imported, since they bind `utcnow` by name.
 """
+import datetime
 import io
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +29,7 @@ class Moto:
         self._threads = ThreadPoolExecutor(16, "moto")
         self.buckets = Buckets(models.s3_backends[ACCOUNT][PARTITION], store)
         _share_objects(models, store)
+        _date_buckets(models, clock)
 
     async def call(self, loop, request, path=None):
         """moto's answer to a request; `path` replaces the raw path (virtual hosts)."""
@@ -105,3 +107,15 @@ def _share_objects(models, store):
         return deleted
 
     backend.get_object, backend.delete_bucket = get_object, delete_bucket
+
+
+def _date_buckets(models, clock):
+    """A bucket's creation date is the one time in moto's S3 that is not taken from `utcnow`."""
+    original = models.S3Backend.create_bucket
+
+    def create_bucket(self, *args, **kwargs):
+        bucket = original(self, *args, **kwargs)
+        bucket.creation_date = clock.utcnow().replace(tzinfo=datetime.timezone.utc)
+        return bucket
+
+    models.S3Backend.create_bucket = create_bucket
