@@ -47,7 +47,7 @@ class Reply:
 class LocalCloud:
     def __init__(self, directory, port=0, edge_port=0, start_timeout=60):
         self.directory = Path(directory)
-        self._arguments = ["--dir", str(directory), "--port", str(port), "--edge-port", str(edge_port)]
+        self._arguments = ["--dir", str(directory), "--port", str(port), "--edge-port", str(edge_port), "--with-parent"]
         self._timeout, self._process, self._clients = start_timeout, None, {}
         self.endpoint = self.edge = self.access_key_id = self.secret_access_key = self.region = self.account = self.log = self.pid = None
 

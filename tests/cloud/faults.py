@@ -18,15 +18,30 @@ class RuleError(ValueError):
 
 class Rule:
     def __init__(self, number, spec):
-        if not isinstance(spec, dict) or set(spec) - {"when", "do"}:
+        if not isinstance(spec, dict) or set(spec) - {"when", "do"} or not all(isinstance(part, dict) for part in spec.values()):
             raise RuleError("a rule is {when, do}")
-        self.when, self.do = spec.get("when") or {}, spec.get("do") or {}
+        self.when, self.do = spec.get("when", {}), spec.get("do", {})
         unknown = (set(self.when) - _WHEN) | (set(self.do) - _DO)
         if unknown or not self.do:
             raise RuleError(f"unknown or missing: {sorted(unknown) or 'do'}")
         if self.do.get("at", "before") not in ("before", "after") or self.do.get("drop", "before") not in ("before", "after"):
             raise RuleError("at and drop are before or after")
+        self._check_types()
         self.number, self.seen, self.fired = number, 0, 0
+
+    def _check_types(self):
+        """A wrong type would otherwise show up in the middle of somebody's request."""
+        kinds = {"nth": int, "times": int, "stall_s": (int, float), "status": int, "after_effect_status": int, "truncate": int,
+                 "drip_ms": (int, float), "date_offset_s": (int, float), "headers": dict}
+        for name, value in {**self.when, **self.do}.items():
+            kind = kinds.get(name, bool if name == "ignore_conditions" else str)
+            if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+                raise RuleError(f"{name} has the wrong type")
+            if isinstance(value, (int, float)) and value < 0 and name != "date_offset_s":
+                raise RuleError(f"{name} is negative")
+        for status in (self.do.get("status", 200), self.do.get("after_effect_status", 200)):
+            if not 200 <= status <= 599:
+                raise RuleError("a status is between 200 and 599")
 
     def hits(self, service, operation, method, target):
         when = self.when

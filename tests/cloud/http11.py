@@ -5,6 +5,7 @@ raw one. One task serves one connection, so that a stalled request holds up nobo
 """
 import asyncio
 import time
+import traceback
 
 MAX_HEAD = 64 * 1024
 MAX_BODY = 5 * 1024**3
@@ -62,6 +63,8 @@ def parse_head(data, started):
         if not colon or not name or name != name.strip():
             raise BadRequest("malformed header")
         pairs.append((name.lower(), value.strip()))
+    if version != "HTTP/1.0" and not any(name == "host" for name, _ in pairs):
+        raise BadRequest("missing Host")
     connection = next((v.lower() for n, v in pairs if n == "connection"), "")
     keep = connection != "close" if version != "HTTP/1.0" else connection == "keep-alive"
     return Request(method, target, pairs, keep, started, len(data) + 4)
@@ -206,7 +209,6 @@ class Connection(asyncio.Protocol):
         try:
             await self.app.handle(request, self)
         except Exception:  # the last line of defence: a defect of ours must not kill the server
-            import traceback
             traceback.print_exc()
             self.close()
         self.request, self.busy = None, False

@@ -13,6 +13,9 @@ FORWARD = object()
 _NEW_REGIONS = {"ap-east-1", "me-south-1", "eu-south-1", "af-south-1", "ap-southeast-3", "me-central-1", "eu-central-2",
                 "eu-south-2", "ap-south-2", "ap-southeast-4", "il-central-1", "ca-west-1", "ap-southeast-5", "mx-central-1"}
 
+# The store keeps one version; saying otherwise would be a lie that a test could believe.
+_UNVERSIONED = {"ListObjectVersions", "PutBucketVersioning", "PostObject"}
+
 
 class S3:
     def __init__(self, store, buckets):
@@ -27,12 +30,14 @@ class S3:
             raise AwsError(405, "MethodNotAllowed", "The specified method is not allowed against this resource.", {"Method": request.method})
         if operation in ("CreateBucket", "ListBuckets"):
             return FORWARD
+        if operation in ("PutObject", "UploadPart"):
+            _check_framing(request.headers)
         bucket = self.buckets.require(call.bucket)
         self._check_region(call, bucket.region_name, region)
         handler = getattr(self, "_" + operation, None)
         if handler is not None:
             return handler(call, request)
-        if call.key:
+        if call.key or operation in _UNVERSIONED:
             raise AwsError(501, "NotImplemented", f"{operation} is not implemented by the local cloud")
         return FORWARD
 
@@ -95,6 +100,14 @@ class S3:
 
     def _AbortMultipartUpload(self, call, request):
         return self.multipart.abort(call)
+
+
+def _check_framing(headers):
+    """S3 wants to know the length of an upload; plain chunks are not for it."""
+    if "transfer-encoding" in headers and "x-amz-decoded-content-length" not in headers:
+        raise AwsError(501, "NotImplemented", "A header you provided implies functionality that is not implemented", {"Header": "Transfer-Encoding"})
+    if "content-length" not in headers and "transfer-encoding" not in headers:
+        raise AwsError(411, "MissingContentLength", "You must provide the Content-Length HTTP header.")
 
 
 def decoded_body(request):

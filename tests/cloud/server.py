@@ -5,10 +5,14 @@ import gc
 import itertools
 import json
 import os
+import re
 import signal
 import sys
 import time
+import traceback
 from pathlib import Path
+
+import botocore.session
 
 from . import cloudfront as cloudfront_module
 from . import s3_route, signature
@@ -108,9 +112,7 @@ _MODELS = {}
 
 def _rest_operation(service, request):
     """Lambda and its like: botocore's model knows which operation a method and path are."""
-    import re
     if service not in _MODELS:
-        import botocore.session
         try:
             model = botocore.session.get_session().get_service_model(service)
         except Exception:  # an unknown service has no operations
@@ -183,7 +185,6 @@ class Front:
         except AwsError as error:
             return render(call.service, error, request_id, request.path, request.method == "HEAD")
         except Exception as error:  # a defect of ours answers 500 and shows on stderr
-            import traceback
             traceback.print_exc()
             return render(call.service, AwsError(500, "InternalError", f"the local cloud failed: {type(error).__name__}"), request_id, request.path)
 
@@ -201,6 +202,8 @@ class Front:
             else:
                 digest = lambda: digest_of(body)  # noqa: E731
             signature.check_payload(request, claim, digest)
+        elif request.headers.get("x-amz-content-sha256", digest_of(request.body)) != digest_of(request.body):
+            raise AwsError(403, "SignatureDoesNotMatch", "The payload is not what was signed.")
         return identity
 
     async def _dispatch(self, request, call, fault, identity):
@@ -338,6 +341,14 @@ class EdgeFront:
         pass
 
 
+async def _end_with_parent(stop):
+    """A test runner that was killed must not leave clouds behind."""
+    parent = os.getppid()
+    while os.getppid() == parent:
+        await asyncio.sleep(0.5)
+    stop.set()
+
+
 async def serve(options):
     loop = asyncio.get_running_loop()
     cloud = Cloud(options.dir)
@@ -356,7 +367,10 @@ async def serve(options):
         "endpoint": f"http://127.0.0.1:{aws_server.sockets[0].getsockname()[1]}", "edge": f"http://127.0.0.1:{edge_server.sockets[0].getsockname()[1]}",
         "access_key_id": root.access_key, "secret_access_key": root.secret, "region": "us-east-1", "account": ACCOUNT,
         "log": cloud.log.path, "pid": os.getpid()}), flush=True)
+    watcher = loop.create_task(_end_with_parent(stop)) if options.with_parent else None
     await stop.wait()
+    if watcher is not None:
+        watcher.cancel()
     aws_server.close()
     edge_server.close()
 
@@ -366,6 +380,7 @@ def main():
     parser.add_argument("--dir", required=True, help="folder for the request log; made if missing")
     parser.add_argument("--port", type=int, default=0, help="port of the AWS endpoint (0: any free one)")
     parser.add_argument("--edge-port", type=int, default=0, help="port of the edge (0: any free one)")
+    parser.add_argument("--with-parent", action="store_true", help="end when the process that started it ends")
     asyncio.run(serve(parser.parse_args()))
     sys.stdout.flush()
     # Threads that still wait inside moto must not keep a stopped cloud alive.

@@ -1,7 +1,10 @@
 """Fault rules, the log, and requests that no client should send."""
 import http.client
 import json
+import random
 import socket
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError, HTTPClientError
 
+from cloud.client import SCRIPT
 from cloud.test_s3 import error_of
 from cloud.test_signature import signed
 
@@ -114,7 +118,8 @@ def test_date_offset(cloud, bucket):
 
 
 def test_rules_with_typos_are_refused(cloud):
-    for rule in ({"when": {"operatoin": "x"}, "do": {"status": 1}}, {"when": {}, "do": {"explode": 1}}, {"when": {}}, {"if": {}}, "x"):
+    for rule in ({"when": {"operatoin": "x"}, "do": {"status": 1}}, {"when": {}, "do": {"explode": 1}}, {"when": {}}, {"if": {}}, "x",
+                 {"when": {"nth": "1"}, "do": {"status": 500}}, {"when": {}, "do": {"stall_s": -1}}, {"when": {}, "do": {"status": 7}}, {"when": [], "do": 1}):
         with pytest.raises(RuntimeError):
             cloud.rules(rule)
 
@@ -151,12 +156,12 @@ def test_overlap_is_visible(cloud, bucket):
 
 
 @pytest.mark.parametrize("data", [
-    b"\x00\x01\x02\r\n\r\n", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"GET nothing HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nbroken\r\n\r\n",
+    b"\x00\x01\x02\r\n\r\n", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"GET nothing HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nHost: h\r\nbroken\r\n\r\n",
     b"PUT /a/b HTTP/1.1\r\nContent-Length: x\r\n\r\n", b"PUT /a/b HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", b"GET /" + b"a" * 70000 + b" HTTP/1.1\r\n\r\n",
-    b"PUT /a/b HTTP/1.1\r\nContent-Length: -5\r\n\r\n", b"GET /%ff/%fe HTTP/1.1\r\nConnection: close\r\n\r\n", b"GET /a?%ff=1 HTTP/1.1\r\nConnection: close\r\n\r\n",
-    b"POST / HTTP/1.1\r\nConnection: close\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 8\r\n\r\nAction=\xff", b"BREW /x/y HTTP/1.1\r\nConnection: close\r\n\r\n",
-    b"GET /_cloud/log?since=x HTTP/1.1\r\nConnection: close\r\n\r\n", b"POST /_cloud/rules HTTP/1.1\r\nConnection: close\r\nContent-Length: 1\r\n\r\n{",
-    b"GET /_cloud/objects?bucket=none HTTP/1.1\r\nConnection: close\r\n\r\n",
+    b"PUT /a/b HTTP/1.1\r\nContent-Length: -5\r\n\r\n", b"GET /%ff/%fe HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", b"GET /a?%ff=1 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
+    b"POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 8\r\n\r\nAction=\xff", b"BREW /x/y HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
+    b"GET /_cloud/log?since=x HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", b"POST /_cloud/rules HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 1\r\n\r\n{",
+    b"GET /_cloud/objects?bucket=none HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
 ])
 def test_malformed_requests_get_an_answer(cloud, data):
     reply = raw_exchange(cloud, data)
@@ -164,12 +169,26 @@ def test_malformed_requests_get_an_answer(cloud, data):
     assert cloud.now() > 0
 
 
-def test_chunked_body_and_pipelining(cloud, bucket):
+def head_bytes(method, target, headers, *extra):
+    lines = [f"{method} {target} HTTP/1.1", *(f"{n}: {v}" for n, v in headers.items() if n.lower() != "content-length"), *extra]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+
+def test_pipelining(cloud, bucket):
     headers = signed(cloud, "PUT", f"/{bucket}/k", b"hello")
-    head = f"PUT /{bucket}/k HTTP/1.1\r\nTransfer-Encoding: chunked\r\n" + "".join(f"{n}: {v}\r\n" for n, v in headers.items() if n.lower() != "content-length") + "\r\n"
-    first = head.encode() + b"2\r\nhe\r\n3;x=y\r\nllo\r\n0\r\n\r\n"
-    reply = raw_exchange(cloud, first + get_bytes(cloud, bucket))
+    reply = raw_exchange(cloud, head_bytes("PUT", f"/{bucket}/k", headers, "Content-Length: 5") + b"hello" + get_bytes(cloud, bucket))
     assert reply.count(b"HTTP/1.1 200 OK") == 2 and reply.endswith(b"hello")
+
+
+def test_chunks_are_read_but_s3_refuses_them(cloud, bucket):
+    chunked = b'7\r\n{"advan\r\n8;x=y\r\nce_s":0}\r\n0\r\n\r\n'
+    reply = raw_exchange(cloud, head_bytes("POST", "/_cloud/clock", {"Host": "x", "Connection": "close", "Transfer-Encoding": "chunked"}) + chunked)
+    assert reply.startswith(b"HTTP/1.1 200")
+    headers = {**signed(cloud, "PUT", f"/{bucket}/k", b"hi"), "Connection": "close"}
+    reply = raw_exchange(cloud, head_bytes("PUT", f"/{bucket}/k", headers, "Transfer-Encoding: chunked") + b"2\r\nhi\r\n0\r\n\r\n")
+    assert reply.startswith(b"HTTP/1.1 501") and b"Transfer-Encoding" in reply
+    headers = {**signed(cloud, "PUT", f"/{bucket}/k"), "Connection": "close"}
+    assert raw_exchange(cloud, head_bytes("PUT", f"/{bucket}/k", headers)).startswith(b"HTTP/1.1 411")
 
 
 def test_expect_continue(cloud, bucket):
@@ -191,3 +210,46 @@ def test_half_a_body_has_no_effect(cloud, bucket):
     while not cloud.requests(operation="PutObject") and time.monotonic() < deadline:
         time.sleep(0.01)
     assert cloud.requests(operation="PutObject")[0]["aborted"] and cloud.objects(bucket) == {}
+
+
+def test_mutated_requests_never_kill_it(cloud, bucket):
+    """Seeded mutations of a good request: whatever comes back, the next good request works."""
+    chance = random.Random(11)
+    address = urlsplit(cloud.endpoint)
+    good = get_bytes(cloud, bucket)
+    for _ in range(300):
+        data = bytearray(good)
+        for _ in range(chance.randint(1, 6)):
+            position = chance.randrange(len(data))
+            action = chance.randrange(3)
+            if action == 0:
+                data[position] = chance.randrange(256)
+            elif action == 1:
+                del data[position:position + chance.randint(1, 8)]
+            else:
+                data[position:position] = bytes(chance.randrange(256) for _ in range(chance.randint(1, 8)))
+        with socket.create_connection((address.hostname, address.port), 10) as connection:
+            connection.sendall(data)
+            connection.shutdown(socket.SHUT_WR)
+            received = connection.recv(65536)
+        assert not received or received.startswith(b"HTTP/1.1 "), (data, received)
+    put(cloud, bucket)
+    assert not [e for e in cloud.requests() if e["status"] == 500]
+
+
+def test_it_ends_with_its_parent(tmp_path):
+    code = ("import sys, os; sys.path.insert(0, sys.argv[1]); from cloud.client import LocalCloud; "
+            "c = LocalCloud(sys.argv[2]).start(); print(c.pid, flush=True); os._exit(0)")
+    pid = int(subprocess.run([sys.executable, "-c", code, str(SCRIPT.parent.parent), str(tmp_path)], stdout=subprocess.PIPE, check=True).stdout)
+    deadline = time.monotonic() + 10
+    while _runs(pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not _runs(pid)
+
+
+def _runs(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False

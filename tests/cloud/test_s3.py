@@ -1,6 +1,9 @@
 """S3 objects, listings, uploads, regions, with boto3 as the independent client."""
 import base64
 import hashlib
+import io
+import zipfile
+import zlib
 
 import pytest
 from botocore.exceptions import ClientError
@@ -185,3 +188,39 @@ def test_website_host(cloud, bucket):
     assert cloud.raw("GET", "/", host).body == b"root" and cloud.raw("GET", "/d/", host).body == b"sub"
     assert (cloud.raw("GET", "/d", host).status, cloud.raw("GET", "/d", host).headers["location"]) == (302, "/d/")
     assert cloud.raw("GET", "/none", host).status == 404
+
+
+def test_boto_transfers(cloud, bucket):
+    body = b"0123456789abcdef" * (1 << 20)
+    cloud.s3.upload_fileobj(io.BytesIO(body), bucket, "transfer", ExtraArgs={"ContentType": "video/mp4"})
+    assert {"CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload"} <= {e["operation"] for e in cloud.requests()}
+    found = io.BytesIO()
+    cloud.s3.download_fileobj(bucket, "transfer", found)
+    assert found.getvalue() == body
+
+
+def test_unsigned_chunks_with_a_trailer(cloud, bucket):
+    crc = base64.b64encode(zlib.crc32(b"hello").to_bytes(4, "big"))
+    for trailer, status in ((crc, 200), (b"AAAAAA==", 400)):
+        body = b"5\r\nhello\r\n0\r\nx-amz-checksum-crc32:" + trailer + b"\r\n\r\n"
+        headers = {"Content-Encoding": "aws-chunked", "x-amz-decoded-content-length": "5", "x-amz-trailer": "x-amz-checksum-crc32"}
+        reply = send(cloud, "PUT", f"/{bucket}/k{status}", body, headers=headers, payload="STREAMING-UNSIGNED-PAYLOAD-TRAILER")
+        assert reply.status == status
+    assert cloud.s3.get_object(Bucket=bucket, Key="k200")["Body"].read() == b"hello"
+    assert list(cloud.objects(bucket)) == ["k200"] and "Content-Encoding" not in cloud.objects(bucket)["k200"]["headers"]
+
+
+def test_what_is_missing_says_so(cloud, bucket):
+    for call in (cloud.s3.list_object_versions, lambda **b: cloud.s3.get_object_tagging(Key="k", **b)):
+        assert error_of(call, Bucket=bucket) == (501, "NotImplemented")
+
+
+def test_lambda_reads_its_code_from_the_store(cloud, bucket):
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as writer:
+        writer.writestr("app.py", "def handler(event, context): return 1\n")
+    cloud.put_objects(bucket, {"code.zip": archive.getvalue()})
+    role = cloud.client("iam").create_role(RoleName=bucket, AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    made = cloud.client("lambda").create_function(FunctionName=bucket, Runtime="python3.12", Role=role, Handler="app.handler", Code={"S3Bucket": bucket, "S3Key": "code.zip"})
+    assert made["CodeSha256"] == base64.b64encode(hashlib.sha256(archive.getvalue()).digest()).decode()
+    assert [(e["service"], e["operation"]) for e in cloud.requests()][-2:] == [("iam", "CreateRole"), ("lambda", "CreateFunction")]
