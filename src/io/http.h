@@ -39,7 +39,14 @@ struct http_request {
 	int64_t timeout_ms;       /* for the whole request; <= 0: the engine's default */
 	size_t max_response;      /* cap of the body; 0: the engine's default (64 MiB) */
 	bool no_proxy;            /* metadata endpoints must not go through a proxy */
+	bool fresh;               /* on a new connection: an engine may send again by itself
+	                           * what a kept one has lost, and some may be sent once only */
 };
+
+/* The service_code of an error from before any byte of the request had left: whatever it
+ * asked for has not happened. */
+#define HTTP_NOT_SENT "NotSent"
+
 
 struct http_response {
 	int status;
@@ -56,6 +63,12 @@ struct http_response {
 void http_response_release(struct http_response *res);
 /* The value of the first header of that name, in any case; NULL: not there. */
 const char *http_response_header(const struct http_response *res, const char *name);
+/* Moves a response; *from is left empty. */
+void http_response_move(struct http_response *to, struct http_response *from);
+
+/* Reads "Tue, 15 Nov 1994 08:12:31 GMT" (RFC 9110 section 5.6.7, the one form that is still
+ * written) as ms since 1970. False: not such a date. */
+bool http_date_parse(const char *text, int64_t *out_ms);
 
 enum http_feed_answer {
 	HTTP_FEED_REQUEST, /* *req is filled */
@@ -71,7 +84,9 @@ struct http_feed {
 				      int64_t *wait_ms);
 	/* res is NULL when there was no whole answer; err then says why (ERR_NETWORK,
 	 * ERR_TIMEOUT, ERR_TOO_BIG, ERR_IO when the body's file failed, ERR_CANCELLED).
-	 * res is borrowed; a body may be kept by moving it out of res->body. */
+	 * res is borrowed; it may be kept by moving it out (http_response_move). A body's
+	 * bytes and file are not touched any more. Both functions may run the engine again,
+	 * for a request of their own (credentials); the outer run goes on afterwards. */
 	void (*done)(void *ctx, void *tag, struct http_response *res, const struct error *err);
 	/* May be NULL. Bytes of a request's body sent so far, for progress. */
 	void (*progress)(void *ctx, void *tag, int64_t sent, int64_t total);
