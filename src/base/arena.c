@@ -37,7 +37,7 @@ static void grow(struct arena *a, size_t need)
 	if (size < need)
 		size = need;
 	block = xmalloc(sizeof(*block) + size);
-	*block = (struct arena_block){.older = a->block, .size = size};
+	*block = (struct arena_block){ .older = a->block, .size = size };
 	a->block = block;
 }
 

@@ -10,10 +10,14 @@
 struct arena_block;
 
 struct arena {
-	struct arena_block *block; /* the one that is being filled; older ones hang off it */
+	struct arena_block
+		*block; /* the one that is being filled; older ones hang off it */
 };
 
-#define ARENA_INIT { .block = NULL }
+#define ARENA_INIT            \
+	{                     \
+		.block = NULL \
+	}
 
 /* Frees all; the arena is empty and usable again. */
 void arena_release(struct arena *a);

@@ -14,14 +14,17 @@
 struct buf {
 	char *data;
 	size_t len;
-	size_t cap;      /* 0: data is a shared empty string */
-	size_t max;      /* most bytes len may reach */
+	size_t cap; /* 0: data is a shared empty string */
+	size_t max; /* most bytes len may reach */
 	bool overflowed;
 };
 
 extern char buf_empty[1];
 
-#define BUF_INIT(maximum) { .data = buf_empty, .max = (maximum) }
+#define BUF_INIT(maximum)                           \
+	{                                           \
+		.data = buf_empty, .max = (maximum) \
+	}
 
 /* Frees the bytes; the buffer is empty and usable again, with the same maximum. */
 void buf_release(struct buf *b);
@@ -31,7 +34,8 @@ void buf_clear(struct buf *b);
 void buf_add(struct buf *b, const void *p, size_t n);
 void buf_str(struct buf *b, const char *s);
 void buf_char(struct buf *b, char c);
-void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void buf_printf(struct buf *b, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 /* Makes room for n more bytes; they may be written at data + len by the caller, who then
  * adds to len. False (and overflowed) when the maximum forbids it. */
 bool buf_reserve(struct buf *b, size_t n);

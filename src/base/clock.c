@@ -25,7 +25,7 @@ static int64_t real_monotonic(void *ctx)
 
 static void real_sleep(void *ctx, int64_t ms)
 {
-	struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+	struct timespec t = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
 
 	(void)ctx;
 	if (ms > 0)
@@ -57,10 +57,10 @@ static void fake_sleep(void *ctx, int64_t ms)
 void clock_fake_init(struct clock_fake *fake, int64_t now_ms)
 {
 	*fake = (struct clock_fake){
-		.clock = {.wall_ms = fake_now,
-			  .monotonic_ms = fake_now,
-			  .sleep_ms = fake_sleep,
-			  .ctx = fake},
+		.clock = { .wall_ms = fake_now,
+			   .monotonic_ms = fake_now,
+			   .sleep_ms = fake_sleep,
+			   .ctx = fake },
 		.now_ms = now_ms,
 	};
 }

@@ -6,8 +6,9 @@
 
 /* A source of time. The functions get ctx. */
 struct clock {
-	int64_t (*wall_ms)(void *ctx);      /* since 1970-01-01 UTC; may jump */
-	int64_t (*monotonic_ms)(void *ctx); /* never goes back; only differences mean anything */
+	int64_t (*wall_ms)(void *ctx); /* since 1970-01-01 UTC; may jump */
+	int64_t (*monotonic_ms)(
+		void *ctx); /* never goes back; only differences mean anything */
 	void (*sleep_ms)(void *ctx, int64_t ms); /* returns early on a signal */
 	void *ctx;
 };

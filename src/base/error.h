@@ -17,10 +17,10 @@ enum error_code {
 	ERR_FORBIDDEN,   /* known to the service, but not allowed to do this */
 	ERR_NOT_FOUND,
 	ERR_EXISTS,
-	ERR_CONDITION,   /* a conditional request did not hold: 412, 304 */
-	ERR_CONFLICT,    /* 409: another operation is under way */
+	ERR_CONDITION, /* a conditional request did not hold: 412, 304 */
+	ERR_CONFLICT,  /* 409: another operation is under way */
 	ERR_THROTTLED,
-	ERR_NETWORK,     /* no answer, or not a whole one */
+	ERR_NETWORK, /* no answer, or not a whole one */
 	ERR_TIMEOUT,
 	ERR_SERVICE,     /* any other error that a service answers */
 	ERR_IO,          /* files, processes */
@@ -39,13 +39,17 @@ enum { ERROR_MSG_MAX = 1024, ERROR_SERVICE_CODE_MAX = 64 };
 
 struct error {
 	enum error_code code;
-	int http_status;  /* 0: no answer was had */
-	bool retryable;   /* the same request may succeed later */
-	char service_code[ERROR_SERVICE_CODE_MAX]; /* "NoSuchKey"; "" when there is none */
+	int http_status; /* 0: no answer was had */
+	bool retryable;  /* the same request may succeed later */
+	char service_code
+		[ERROR_SERVICE_CODE_MAX]; /* "NoSuchKey"; "" when there is none */
 	char msg[ERROR_MSG_MAX];
 };
 
-#define ERROR_INIT { .code = ERR_NONE }
+#define ERROR_INIT               \
+	{                        \
+		.code = ERR_NONE \
+	}
 
 /* Sets the code and the message and clears all else. Returns -1, so that failing is one
  * line: return error_set(err, ERR_IO, "open %s: %s", path, strerror(errno)). */

@@ -32,18 +32,18 @@ static inline void mem_freep(void *p)
 }
 
 /* Defines NAME_freep for a struct NAME that is freed by NAME_free. */
-#define MEM_DEFINE_FREEP(name)                                                           \
-	static inline void name##_freep(struct name **p)                                 \
-	{                                                                                \
-		name##_free(*p);                                                         \
+#define MEM_DEFINE_FREEP(name)                           \
+	static inline void name##_freep(struct name **p) \
+	{                                                \
+		name##_free(*p);                         \
 	}
 
 /* Moves a pointer out of a variable that its scope would free: return take(&p). */
-#define take(p)                                                                          \
-	({                                                                               \
-		__typeof__(*(p)) taken_ = *(p);                                          \
-		*(p) = NULL;                                                             \
-		taken_;                                                                  \
+#define take(p)                                 \
+	({                                      \
+		__typeof__(*(p)) taken_ = *(p); \
+		*(p) = NULL;                    \
+		taken_;                         \
 	})
 
 #endif

@@ -28,7 +28,7 @@ void secret_set(struct secret *s, const void *p, size_t n)
 		memcpy(copy, p, n);
 	copy[n] = '\0';
 	secret_release(s);
-	*s = (struct secret){.bytes_ = copy, .len_ = n};
+	*s = (struct secret){ .bytes_ = copy, .len_ = n };
 }
 
 void secret_set_str(struct secret *s, const char *str)

@@ -13,7 +13,10 @@ struct secret {
 	size_t len_;
 };
 
-#define SECRET_INIT { .bytes_ = NULL }
+#define SECRET_INIT            \
+	{                      \
+		.bytes_ = NULL \
+	}
 
 /* Wipes and frees; the secret is empty and usable again. */
 void secret_release(struct secret *s);

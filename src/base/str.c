@@ -38,6 +38,16 @@ bool str_empty(const char *s)
 	return !s || !*s;
 }
 
+bool str_copy(char *out, size_t size, const char *s)
+{
+	size_t n = strlen(s);
+
+	if (n >= size)
+		return false;
+	memcpy(out, s, n + 1);
+	return true;
+}
+
 bool str_to_i64(const char *s, int64_t min, int64_t max, int64_t *out)
 {
 	bool negative = *s == '-';

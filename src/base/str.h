@@ -10,12 +10,14 @@
 
 VEC_DEFINE(str_list, const char *);
 
-bool str_eq(const char *a, const char *b);       /* NULL equals only NULL */
+bool str_eq(const char *a, const char *b);        /* NULL equals only NULL */
 bool str_eq_nocase(const char *a, const char *b); /* ASCII letters only */
 bool str_starts(const char *s, const char *prefix);
 bool str_ends(const char *s, const char *suffix);
 /* NULL or "". */
 bool str_empty(const char *s);
+/* Copies s, whole or not at all. False, and *out untouched: it does not fit. */
+bool str_copy(char *out, size_t size, const char *s);
 
 /* Decimal digits with an optional '-', nothing before or after, within [min, max].
  * True and *out on success; *out is untouched otherwise. */

@@ -12,27 +12,27 @@
 
 #include "base/mem.h"
 
-#define VEC_DEFINE(name, type)                                                           \
-	struct name {                                                                    \
-		type *items;                                                             \
-		size_t len;                                                              \
-		size_t cap;                                                              \
-	};                                                                               \
-	static inline type *name##_push(struct name *v, type item)                       \
-	{                                                                                \
-		if (v->len == v->cap) {                                                  \
-			v->cap = v->cap ? v->cap * 2 : 8;                                \
-			v->items = (type *)xreallocarray(v->items, v->cap,               \
-							 sizeof(type));                  \
-		}                                                                        \
-		v->items[v->len] = item;                                                 \
-		return &v->items[v->len++];                                              \
-	}                                                                                \
-	static inline void name##_release(struct name *v)                                \
-	{                                                                                \
-		free(v->items);                                                          \
-		*v = (struct name){0};                                                   \
-	}                                                                                \
+#define VEC_DEFINE(name, type)                                             \
+	struct name {                                                      \
+		type *items;                                               \
+		size_t len;                                                \
+		size_t cap;                                                \
+	};                                                                 \
+	static inline type *name##_push(struct name *v, type item)         \
+	{                                                                  \
+		if (v->len == v->cap) {                                    \
+			v->cap = v->cap ? v->cap * 2 : 8;                  \
+			v->items = (type *)xreallocarray(v->items, v->cap, \
+							 sizeof(type));    \
+		}                                                          \
+		v->items[v->len] = item;                                   \
+		return &v->items[v->len++];                                \
+	}                                                                  \
+	static inline void name##_release(struct name *v)                  \
+	{                                                                  \
+		free(v->items);                                            \
+		*v = (struct name){ 0 };                                   \
+	}                                                                  \
 	struct name /* takes the semicolon */
 
 #endif

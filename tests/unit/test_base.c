@@ -90,8 +90,9 @@ static void test_arena__pieces_do_not_overlap(void **state)
 
 static void test_str__numbers_are_strict(void **state)
 {
-	static const char *const bad[] = {"", "-", "+1", " 1", "1 ", "1.0", "0x1",
-					  "9223372036854775808", "101"};
+	static const char *const bad[] = { "",   "-",   "+1",  " 1",
+					   "1 ", "1.0", "0x1", "9223372036854775808",
+					   "101" };
 	int64_t n = 7;
 
 	(void)state;
