@@ -15,8 +15,8 @@
 
 /* A pattern taken apart; text is borrowed. */
 struct glob {
-	const char *text;   /* after '!' and a leading slash */
-	size_t len;         /* without a slash at the end */
+	const char *text; /* after '!' and a leading slash */
+	size_t len;       /* without a slash at the end */
 	bool negated;
 	bool anchored;
 	bool folders_only;

@@ -31,16 +31,24 @@ int json_parse(const char *text, size_t n, struct json_doc **out, struct error *
 void json_doc_free(struct json_doc *doc); /* NULL-safe */
 const struct json *json_root(const struct json_doc *doc);
 
-enum json_type { JSON_NONE, JSON_NULL, JSON_BOOL, JSON_INT, JSON_REAL, JSON_STRING,
-		 JSON_ARRAY, JSON_OBJECT };
+enum json_type {
+	JSON_NONE,
+	JSON_NULL,
+	JSON_BOOL,
+	JSON_INT,
+	JSON_REAL,
+	JSON_STRING,
+	JSON_ARRAY,
+	JSON_OBJECT
+};
 
-enum json_type json_type(const struct json *v);          /* NULL: JSON_NONE */
+enum json_type json_type(const struct json *v);                     /* NULL: JSON_NONE */
 const struct json *json_get(const struct json *v, const char *key); /* NULL: not there */
 const struct json *json_at(const struct json *v, size_t i);         /* NULL: not there */
-size_t json_len(const struct json *v);                   /* array or object, else 0 */
-const char *json_str(const struct json *v);              /* NULL: not a string */
-bool json_int(const struct json *v, int64_t *out);       /* false: not an integer */
-bool json_is_true(const struct json *v);                 /* true: the value true */
+size_t json_len(const struct json *v);             /* array or object, else 0 */
+const char *json_str(const struct json *v);        /* NULL: not a string */
+bool json_int(const struct json *v, int64_t *out); /* false: not an integer */
+bool json_is_true(const struct json *v);           /* true: the value true */
 
 /* Calls visit for each member of an object, in the order of the text. Stops at and
  * returns the first value that is not 0. */
@@ -58,7 +66,10 @@ struct json_writer {
 	bool after_key;
 };
 
-#define JSON_WRITER_INIT(buf) { .out = (buf) }
+#define JSON_WRITER_INIT(buf) \
+	{                     \
+		.out = (buf)  \
+	}
 
 void json_open(struct json_writer *w, char bracket);  /* '{' or '[' */
 void json_close(struct json_writer *w, char bracket); /* '}' or ']' */

@@ -329,14 +329,15 @@ void sigv4_signing_key(const struct secret *secret_key, const struct sigv4_scope
 		       struct secret *out)
 {
 	static const char prefix[] = "AWS4";
-	size_t len = strlen(prefix) + secret_len(secret_key);
+	size_t prefix_len = sizeof(prefix) - 1;
+	size_t len = prefix_len + secret_len(secret_key);
 	char *start = xmalloc(len);
 	unsigned char key[HASH_SHA256_SIZE];
 	char now[SIGV4_TIME_SIZE];
 
 	sigv4_time(scope->time_s, now);
-	memcpy(start, prefix, strlen(prefix));
-	memcpy(start + strlen(prefix), secret_bytes(secret_key), secret_len(secret_key));
+	memcpy(start, prefix, prefix_len);
+	memcpy(start + prefix_len, secret_bytes(secret_key), secret_len(secret_key));
 	hash_hmac_sha256(start, len, now, 8, key);
 	secret_wipe(start, len);
 	free(start);

@@ -2,10 +2,10 @@
 
 #include <string.h>
 
-static void push(struct change_list *out, enum change_kind kind, const struct entry *before,
-		 const struct entry *after)
+static void push(struct change_list *out, enum change_kind kind,
+		 const struct entry *before, const struct entry *after)
 {
-	change_list_push(out, (struct change){kind, before, after});
+	change_list_push(out, (struct change){ kind, before, after });
 }
 
 static void compare_pair(const struct entry *before, const struct entry *after,
@@ -26,9 +26,7 @@ void change_compare(const struct snapshot *from, const struct snapshot *to,
 	while (i < from->len || j < to->len) {
 		const struct entry *before = i < from->len ? &from->items[i] : NULL;
 		const struct entry *after = j < to->len ? &to->items[j] : NULL;
-		int order = !before  ? 1
-			    : !after ? -1
-				     : strcmp(before->path, after->path);
+		int order = !before ? 1 : !after ? -1 : strcmp(before->path, after->path);
 
 		if (order < 0)
 			push(out, CHANGE_DELETED, before, NULL);

@@ -12,8 +12,9 @@ static int compare_runs(const struct state_run *ours, const struct state_run *re
 	return ours->number < recorded->number ? -1 : ours->number > recorded->number;
 }
 
-static enum order_verdict by_tip(const struct order_facts *f, enum order_verdict otherwise,
-				 const char *why_otherwise, const char **why)
+static enum order_verdict by_tip(const struct order_facts *f,
+				 enum order_verdict otherwise, const char *why_otherwise,
+				 const char **why)
 {
 	if (!f->tip_was_asked)
 		return ORDER_ASK_TIP;
@@ -44,13 +45,15 @@ enum order_verdict order_decide(const struct order_facts *f, const char **why)
 		return ORDER_NEWER;
 	}
 	if (f->head_is_ancestor == ORDER_YES)
-		return by_tip(f, ORDER_OLDER, "the head is an ancestor of the recorded commit",
-			      why);
+		return by_tip(f, ORDER_OLDER,
+			      "the head is an ancestor of the recorded commit", why);
 	if (runs != 0) {
-		*why = runs > 0 ? "this run of the workflow is later than the recorded one"
-				: "this run of the workflow is earlier than the recorded one";
+		*why = runs > 0
+			       ? "this run of the workflow is later than the recorded one"
+			       : "this run of the workflow is earlier than the recorded one";
 		return runs > 0 ? ORDER_NEWER : ORDER_OLDER;
 	}
 	return by_tip(f, ORDER_UNKNOWN,
-		      "neither history, event, run number nor the remote's branch tell", why);
+		      "neither history, event, run number nor the remote's branch tell",
+		      why);
 }

@@ -17,11 +17,11 @@ struct order_facts {
 	enum order_fact recorded_is_ancestor; /* of the head */
 	enum order_fact head_is_ancestor;     /* of the recorded commit */
 	bool same_commit;
-	bool before_is_recorded;              /* the push event moved the branch from it */
-	const struct state_run *run;          /* ours; NULL or without workflow: none */
+	bool before_is_recorded;     /* the push event moved the branch from it */
+	const struct state_run *run; /* ours; NULL or without workflow: none */
 	const struct state_run *recorded_run;
-	enum order_fact head_is_tip;          /* of the branch at the remote */
-	bool tip_was_asked;                   /* else the verdict may be ORDER_ASK_TIP */
+	enum order_fact head_is_tip; /* of the branch at the remote */
+	bool tip_was_asked;          /* else the verdict may be ORDER_ASK_TIP */
 };
 
 enum order_verdict {

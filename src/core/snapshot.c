@@ -44,7 +44,7 @@ void snapshot_sort(struct snapshot *s)
 
 const struct entry *snapshot_find(const struct snapshot *s, const char *path)
 {
-	struct entry key = {.path = path};
+	struct entry key = { .path = path };
 
 	if (!s->len)
 		return NULL;

@@ -22,10 +22,10 @@ bool oid_equal(const struct oid *a, const struct oid *b);
 bool oid_is_zero(const struct oid *id);
 
 struct entry {
-	const char *path;     /* relative to the site's folder, valid UTF-8; borrowed */
-	struct oid id;        /* content id: the blob id of the bytes that are sent */
-	uint64_t headers_id;  /* headers_id(); 0: not known */
-	const char *etag;     /* in the bucket, with quotes; NULL: not known; borrowed */
+	const char *path;    /* relative to the site's folder, valid UTF-8; borrowed */
+	struct oid id;       /* content id: the blob id of the bytes that are sent */
+	uint64_t headers_id; /* headers_id(); 0: not known */
+	const char *etag;    /* in the bucket, with quotes; NULL: not known; borrowed */
 };
 
 /* Entries sorted by the bytes of their paths, each path once. */

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "base/buf.h"
 #include "core/headers.h"
 
 static void test_headers__fingerprinted_names(void **state)
@@ -160,16 +161,12 @@ static void assert_headers(const struct site *site, const char *path,
 	CLEANUP(arena) struct arena arena = ARENA_INIT;
 	CLEANUP(header_list) struct header_list list = { 0 };
 	const struct headers_options options = { .behind_distribution = true };
-	char text[1000] = "";
+	CLEANUP(buf) struct buf text = BUF_INIT(1000);
 
 	headers_build(site, path, &options, &arena, &list);
-	for (size_t i = 0; i < list.len; i++) {
-		strcat(text, list.items[i].name);
-		strcat(text, ": ");
-		strcat(text, list.items[i].value);
-		strcat(text, "\n");
-	}
-	assert_string_equal(text, expected);
+	for (size_t i = 0; i < list.len; i++)
+		buf_printf(&text, "%s: %s\n", list.items[i].name, list.items[i].value);
+	assert_string_equal(text.data, expected);
 }
 
 static void test_headers__every_rule_applies_and_the_later_wins(void **state)

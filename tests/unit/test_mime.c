@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "base/str.h"
 #include "codec/mime.h"
 
 static void test_mime__types(void **state)
@@ -80,7 +81,7 @@ static void test_mime__every_extension_that_sites_hold_is_found(void **state)
 	for (size_t i = 0; i < sizeof(extensions) / sizeof(*extensions); i++) {
 		char path[32] = "x.";
 
-		strcat(path, extensions[i]);
+		assert_true(str_copy(path + 2, sizeof(path) - 2, extensions[i]));
 		if (strcmp(mime_type(path), "application/octet-stream") == 0)
 			fail_msg("%s is not found", path);
 	}

@@ -206,14 +206,14 @@ static void test_xml__what_is_carried_comes_back(void **state)
 	size_t n = strlen(text);
 
 	(void)state;
-	for (char c = ' '; c < 0x7f && n < sizeof(text) - 1; c++)
-		text[n++] = c;
+	for (int c = ' '; c < 0x7f && n < sizeof(text) - 1; c++)
+		text[n++] = (char)c;
 	assert_true(xml_can_carry(text));
 	xml_element(&out, "k", text);
 	assert_string_equal(xml_text(parse(out.data, &a)), text);
 	/* The rest is refused by whoever reads it. */
-	for (char c = 1; c < ' '; c++) {
-		char bad[] = { c, '\0' };
+	for (int c = 1; c < ' '; c++) {
+		char bad[] = { (char)c, '\0' };
 
 		buf_clear(&out);
 		xml_element(&out, "k", bad);
