@@ -19,13 +19,13 @@
 enum value_kind {
 	VALUE_NONE,
 	VALUE_LITERAL,
-	VALUE_ENV,    /* !env NAME; config_resolve_env makes it a literal */
-	VALUE_OUTPUT  /* !output BACKEND.OUTPUT; known once the backend has deployed */
+	VALUE_ENV,   /* !env NAME; config_resolve_env makes it a literal */
+	VALUE_OUTPUT /* !output BACKEND.OUTPUT; known once the backend has deployed */
 };
 
 struct value {
 	enum value_kind kind;
-	const char *text;    /* the literal, or the variable's name, or the output's name */
+	const char *text; /* the literal, or the variable's name, or the output's name */
 	const char *backend; /* VALUE_OUTPUT: whose */
 	unsigned line;       /* in the file; 0: not from a file */
 	unsigned column;
@@ -35,7 +35,7 @@ VEC_DEFINE(value_list, struct value);
 
 /* A header that crc lets a rule set, e.g. "cache-control", "x-amz-meta-owner". */
 struct header {
-	const char *name; /* lower case */
+	const char *name;  /* lower case */
 	const char *value; /* "" removes what an earlier rule or default set */
 };
 
@@ -50,17 +50,17 @@ VEC_DEFINE(header_rules, struct header_rule);
 
 struct site {
 	const char *name;
-	const char *path;           /* "" the repository's root; no slash at either end */
-	const char *build;          /* NULL: none */
+	const char *path;  /* "" the repository's root; no slash at either end */
+	const char *build; /* NULL: none */
 	struct value bucket;
-	const char *prefix;         /* "" or ends in '/' */
+	const char *prefix; /* "" or ends in '/' */
 	struct value_list distributions;
 	struct value url;
-	const char *index;          /* "index.html" */
-	struct glob_list exclude;   /* gitignore order: the last match decides */
+	const char *index;        /* "index.html" */
+	struct glob_list exclude; /* gitignore order: the last match decides */
 	struct glob_list include;
-	int query_strings;          /* 1 true, 0 false, -1 not said */
-	int64_t keep_s;             /* of retired assets; default 7 days */
+	int query_strings; /* 1 true, 0 false, -1 not said */
+	int64_t keep_s;    /* of retired assets; default 7 days */
 	struct header_rules headers;
 	unsigned line;
 };
@@ -78,14 +78,14 @@ struct backend {
 	const char *name;
 	enum backend_kind kind;
 	const char *path;
-	const char *build;           /* NULL: none */
-	const char *template_file;   /* relative to path */
+	const char *build;         /* NULL: none */
+	const char *template_file; /* relative to path */
 	struct value stack;
-	struct value artifacts;      /* VALUE_NONE: the default bucket */
+	struct value artifacts; /* VALUE_NONE: the default bucket; no output */
 	struct parameter_list parameters;
 	struct str_list capabilities;
 	struct value function;
-	struct value alias;          /* VALUE_NONE: none */
+	struct value alias; /* VALUE_NONE: none */
 	unsigned line;
 };
 
@@ -93,14 +93,17 @@ VEC_DEFINE(site_list, struct site);
 VEC_DEFINE(backend_list, struct backend);
 
 struct config {
-	struct arena arena;   /* owns all strings */
-	const char *file;     /* for messages: "crc.yml"; NULL when not from a file */
+	struct arena arena; /* owns all strings */
+	const char *file;   /* for messages: "crc.yml"; NULL when not from a file */
 	struct value region;
 	struct site_list sites;
 	struct backend_list backends;
 };
 
-#define CONFIG_INIT { .file = NULL }
+#define CONFIG_INIT          \
+	{                    \
+		.file = NULL \
+	}
 
 void config_release(struct config *c);
 
@@ -109,25 +112,35 @@ void config_release(struct config *c);
 int config_parse(struct config *c, const char *file, const char *text, size_t n,
 		 struct error *err);
 
-/* Adds a site (backend) with all defaults, name and path copied. Borrowed until the next
- * is added. */
+/* Adds a site (backend) with all defaults, name and path copied ("./", "//" and slashes at
+ * the ends taken out of the path). Borrowed until the next is added. */
 struct site *config_add_site(struct config *c, const char *name, const char *path);
 struct backend *config_add_backend(struct config *c, const char *name, const char *path);
 /* Sets a literal value, copied. "" and NULL leave it VALUE_NONE. */
 void config_set(struct config *c, struct value *v, const char *text);
+/* Sets a site's prefix: without slashes in front, with one at the end. -1: ERR_CONFIG, no
+ * prefix that keys can have. */
+int config_set_prefix(struct config *c, struct site *s, const char *text,
+		      struct error *err);
 
 /* Replaces VALUE_ENV by what lookup answers. -1: ERR_CONFIG naming file, line and variable
  * when it is not set or empty. */
-int config_resolve_env(struct config *c, const char *(*lookup)(void *ctx, const char *name),
-		       void *ctx, struct error *err);
+int config_resolve_env(struct config *c,
+		       const char *(*lookup)(void *ctx, const char *name), void *ctx,
+		       struct error *err);
 
-/* What no single key can tell: two sites in one bucket and prefix, an output of a backend
- * that is not there or is a function, a path outside of the repository. */
+/* Everything that must hold whatever the settings came from, and again once the environment
+ * is resolved: names, paths inside of the repository, what literal values look like; two
+ * sites in one bucket and prefix; an output of a backend that is not there or is a function.
+ * config_parse ends with it. -1: ERR_CONFIG. */
 int config_check(const struct config *c, struct error *err);
 
 /* Whether a file of the site's folder is uploaded: the site's exclude and include over the
  * defaults (dot files but .well-known/, node_modules/, virtual environments, *.tfstate*,
- * *.pem, *.key, crc.yml, the backends' paths). path is relative to the site's folder. */
+ * *.pem, *.key, crc.yml, the backends' paths and templates). path is relative to the site's
+ * folder. An include pattern lifts what holds back the very file or folder that it matches;
+ * only one with a slash also opens the folders above ("*.pem" opens no node_modules/). What
+ * is in a .git or .crc folder is never uploaded. */
 bool config_uploads(const struct config *c, const struct site *s, const char *path);
 /* Whether a folder can be passed over whole: nothing below it is uploaded. */
 bool config_skips_folder(const struct config *c, const struct site *s, const char *path);
