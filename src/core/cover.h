@@ -16,10 +16,10 @@
 struct cover_path {
 	const char *path; /* borrowed */
 	bool stale;       /* true: must be covered; false: held, better not covered */
-	bool subtree;     /* everything that starts with path, not path alone. A held subtree
+	bool subtree; /* everything that starts with path, not path alone. A held subtree
 	                   * (a behaviour that goes elsewhere) counts as COVER_SUBTREE_HELD
-	                   * paths; a stale one must be covered by a wildcard. */
-	int64_t bytes;    /* of a held path, when known, else 0 */
+	                   * paths for each wildcard that reaches into it; a stale one must
+	                   * be covered by a wildcard. */
 };
 
 enum { COVER_SUBTREE_HELD = 1000, COVER_PATTERN_MOST = 4000 };
@@ -35,14 +35,13 @@ struct cover {
 	struct str_list patterns; /* sorted; strings in the arena that was given */
 	size_t wildcards;         /* how many of them end in '*' */
 	size_t evicted;           /* held paths that they cover */
-	int64_t evicted_bytes;
 };
 
 void cover_release(struct cover *c);
 
 /* Covers all stale paths: with the fewest patterns when no held path need be evicted for the
- * limits, else evicting the fewest held paths, then the fewest bytes, then with the fewest
- * patterns. A path that is stale and held is stale; duplicates count once. Ties are
+ * limits, else evicting the fewest held paths, then with the fewest patterns, then with the
+ * fewest wildcards. A path that is stale and held is stale; duplicates count once. Ties are
  * broken the same way each time. paths is sorted in place. Always succeeds: one wildcard
  * at the root of the stale paths is within any limits. */
 void cover_build(struct cover_paths *paths, const struct cover_limits *limits,
