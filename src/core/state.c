@@ -99,7 +99,7 @@ static bool read_entry(struct reader *r, const char *path, const struct json *v,
 {
 	const char *hex = json_str(json_at(v, 0));
 
-	*out = (struct entry){0};
+	*out = (struct entry){ 0 };
 	if (!state_path_is_sound(path) || !hex || !oid_from_hex(hex, &out->id) ||
 	    !read_headers_id(json_at(v, 1), &out->headers_id)) {
 		error_set(r->err, ERR_DATA, "entry \"%s\" is malformed", path);
@@ -124,7 +124,7 @@ static int read_object(void *ctx, const char *path, const struct json *v)
 static int read_retired(void *ctx, const char *path, const struct json *v)
 {
 	struct reader *r = ctx;
-	struct state_retired retired = {0};
+	struct state_retired retired = { 0 };
 
 	if (!read_entry(r, path, v, &retired.entry))
 		return -1;
@@ -139,8 +139,8 @@ static int read_touch(void *ctx, const char *path, const struct json *v)
 	const struct json *to = json_get(v, "to");
 	struct state_touch touch = {
 		.from = read_etag(r->state, json_get(v, "from")),
-		.copied = json_true(json_get(v, "copied")),
-		.multipart = json_true(json_get(v, "multipart")),
+		.copied = json_is_true(json_get(v, "copied")),
+		.multipart = json_is_true(json_get(v, "multipart")),
 	};
 	struct entry e;
 
@@ -178,7 +178,7 @@ static int read_journal(struct reader *r, const struct json *v)
 		return error_wrap(r->err, "journal");
 	j->is_set = true;
 	j->run = read_run(r->state, json_get(v, "run"));
-	j->everything = json_true(json_get(v, "everything"));
+	j->everything = json_is_true(json_get(v, "everything"));
 	read_strings(r->state, json_get(v, "distributions"), &j->distributions);
 	read_strings(r->state, json_get(v, "references"), &j->references);
 	return json_each(json_get(v, "touches"), read_touch, r);
@@ -260,7 +260,7 @@ static int read_state(struct reader *r, const struct json *root)
 int state_parse(struct state *s, const char *text, size_t n, struct error *err)
 {
 	CLEANUP_PTR(json_doc) struct json_doc *doc = NULL;
-	struct reader r = {.state = s, .err = err};
+	struct reader r = { .state = s, .err = err };
 
 	if (json_parse(text, n, &doc, err) < 0)
 		return -1;
@@ -314,7 +314,8 @@ static void put_run(struct json_writer *w, const struct state_run *run)
 	json_close(w, '}');
 }
 
-static void put_strings(struct json_writer *w, const char *key, const struct str_list *list)
+static void put_strings(struct json_writer *w, const char *key,
+			const struct str_list *list)
 {
 	json_key(w, key);
 	json_open(w, '[');
@@ -435,9 +436,10 @@ void state_print(const struct state *s, struct buf *out)
 
 /* Questions */
 
-const struct state_touch *state_journal_find(const struct state_journal *j, const char *path)
+const struct state_touch *state_journal_find(const struct state_journal *j,
+					     const char *path)
 {
-	struct state_touch key = {.path = path};
+	struct state_touch key = { .path = path };
 
 	if (!j->touches.len)
 		return NULL;
@@ -447,7 +449,7 @@ const struct state_touch *state_journal_find(const struct state_journal *j, cons
 
 const struct state_retired *state_retired_find(const struct state *s, const char *path)
 {
-	struct state_retired key = {.entry.path = path};
+	struct state_retired key = { .entry.path = path };
 
 	if (!s->retired.len)
 		return NULL;
@@ -485,7 +487,8 @@ int64_t state_lease_wait_s(const struct state_lease *lease, int64_t now_s,
 	return left > 0 ? left : 0;
 }
 
-bool state_lease_is_dead(const struct state_lease *lease, int64_t now_s, int64_t modified_s)
+bool state_lease_is_dead(const struct state_lease *lease, int64_t now_s,
+			 int64_t modified_s)
 {
 	return state_lease_wait_s(lease, now_s, modified_s) == 0;
 }

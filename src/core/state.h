@@ -18,9 +18,9 @@
 #define STATE_KEY ".crc/state.json"
 
 enum {
-	STATE_NONCE_SIZE = 33,          /* 128 random bits in hex and a NUL */
+	STATE_NONCE_SIZE = 33, /* 128 random bits in hex and a NUL */
 	STATE_LEASE_S = 120,
-	STATE_LEASE_GRACE_S = 60,       /* a lease is dead this long after its end */
+	STATE_LEASE_GRACE_S = 60, /* a lease is dead this long after its end */
 };
 #define STATE_TEXT_MAX ((size_t)1 << 30) /* unpacked; some 4 million objects */
 
@@ -51,13 +51,13 @@ VEC_DEFINE(state_retired_list, struct state_retired);
 /* What an unfinished deploy may have done to one path. */
 struct state_touch {
 	const char *path;
-	const char *from;     /* ETag before; NULL: absent */
-	bool to_absent;       /* a delete */
-	struct oid id;        /* else what was to be there */
+	const char *from; /* ETag before; NULL: absent */
+	bool to_absent;   /* a delete */
+	struct oid id;    /* else what was to be there */
 	uint64_t headers_id;
-	const char *to;       /* and the ETag it was expected to have; NULL: not known */
-	bool copied;          /* headers only: the ETag does not tell whether it happened */
-	bool multipart;       /* an upload in parts may have been left behind */
+	const char *to; /* and the ETag it was expected to have; NULL: not known */
+	bool copied;    /* headers only: the ETag does not tell whether it happened */
+	bool multipart; /* an upload in parts may have been left behind */
 };
 
 VEC_DEFINE(state_touch_list, struct state_touch); /* sorted by path */
@@ -79,19 +79,23 @@ struct state_lease {
 };
 
 struct state {
-	struct arena arena;  /* owns all that was parsed */
-	const char *nonce;   /* of this write */
+	struct arena arena; /* owns all that was parsed */
+	const char *nonce;  /* of this write */
 	struct state_lease lease;
 	struct state_deployed deployed;
 	const char *prefix;
 	struct str_list distributions;
-	struct str_list mutable_paths; /* sorted; once immutable, then modified in place */
+	struct str_list
+		mutable_paths; /* sorted; once immutable, then modified in place */
 	struct snapshot objects;
 	struct state_retired_list retired; /* sorted by path */
 	struct state_journal journal;
 };
 
-#define STATE_INIT { .nonce = NULL }
+#define STATE_INIT            \
+	{                     \
+		.nonce = NULL \
+	}
 
 void state_release(struct state *s);
 
@@ -104,14 +108,16 @@ int state_parse(struct state *s, const char *text, size_t n, struct error *err);
 void state_print(const struct state *s, struct buf *out);
 
 /* O(log n). NULL: not there. */
-const struct state_touch *state_journal_find(const struct state_journal *j, const char *path);
+const struct state_touch *state_journal_find(const struct state_journal *j,
+					     const char *path);
 const struct state_retired *state_retired_find(const struct state *s, const char *path);
 bool state_has_distribution(const struct state *s, const char *id);
 bool state_path_is_mutable(const struct state *s, const char *path);
 
 /* Whether a lease can be taken over: now_s and modified_s are the server's Date and the
  * object's Last-Modified, so that no machine's own clock matters. */
-bool state_lease_is_dead(const struct state_lease *lease, int64_t now_s, int64_t modified_s);
+bool state_lease_is_dead(const struct state_lease *lease, int64_t now_s,
+			 int64_t modified_s);
 /* Seconds until it is dead; 0 if it is. */
 int64_t state_lease_wait_s(const struct state_lease *lease, int64_t now_s,
 			   int64_t modified_s);

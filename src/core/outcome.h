@@ -1,0 +1,62 @@
+/* outcome.h - what each step of a plan did: the input of every report. */
+#ifndef CORE_OUTCOME_H
+#define CORE_OUTCOME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "core/plan.h"
+
+enum step_status { STATUS_PENDING, STATUS_DONE, STATUS_FAILED };
+
+struct step_outcome {
+	enum step_status status;
+	int64_t bytes;            /* of a put */
+	const char *etag;         /* of a put or copy, as the store answered */
+	const char *invalidation; /* the id that CloudFront gave */
+	bool completed;           /* an invalidation that was waited for */
+	const char *error;        /* STATUS_FAILED */
+};
+
+enum verdict {
+	VERDICT_PLANNED, /* a dry run */
+	VERDICT_DONE,
+	VERDICT_NOTHING,    /* nothing to do */
+	VERDICT_SUPERSEDED, /* a newer commit is deployed */
+	VERDICT_REFUSED,
+	VERDICT_PARTIAL, /* some of it is done, and journalled */
+	VERDICT_FAILED
+};
+
+struct outcome {
+	struct arena arena;
+	struct plan plan;
+	struct step_outcome *steps; /* one for each step of the plan; in the arena */
+	enum verdict verdict;
+	struct error error;        /* of REFUSED, PARTIAL and FAILED */
+	const char *superseded_by; /* the commit, hex */
+	const char *superseded_why;
+	int64_t duration_ms;
+};
+
+void outcome_release(struct outcome *o);
+/* Makes room for the plan's steps. */
+void outcome_begin(struct outcome *o);
+
+/* "planned", "done", ... */
+const char *verdict_name(enum verdict v);
+
+struct outcome_totals {
+	size_t uploaded; /* puts and copies */
+	size_t deleted;
+	size_t patterns; /* invalidation paths that were accepted */
+	int64_t bytes;
+};
+
+/* Of the steps that are done; of all steps when planned is true. */
+struct outcome_totals outcome_count(const struct outcome *o, bool planned);
+
+#endif

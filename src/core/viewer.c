@@ -1,0 +1,213 @@
+#include "core/viewer.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "codec/url.h"
+
+/* CloudFront keeps an error for 10 s when ErrorCachingMinTTL is not set. */
+enum { DEFAULT_ERROR_CACHING_S = 10, PATH_MOST = 16384 };
+
+void viewer_release(struct viewer *v)
+{
+	viewer_behaviors_release(&v->behaviors);
+	viewer_error_pages_release(&v->error_pages);
+}
+
+void viewer_init_unknown(struct viewer *v, const char *id, const char *prefix,
+			 int query_strings, struct arena *arena)
+{
+	struct viewer_behavior whole = {
+		.ours = true,
+		.origin_path = "",
+		.query_strings = query_strings != 0,
+		.rewrites = true,
+	};
+
+	*v = (struct viewer){ .id = id, .root = "" };
+	/* The prefix may be in the distribution's origin path or in the viewers' URLs. */
+	if (*prefix) {
+		struct viewer_behavior cut = whole;
+
+		cut.origin_path = arena_printf(arena, "/%.*s", (int)strlen(prefix) - 1,
+					       prefix);
+		viewer_behaviors_push(&v->behaviors, cut);
+	}
+	viewer_behaviors_push(&v->behaviors, whole);
+}
+
+bool viewer_pattern_matches(const char *pattern, const char *path)
+{
+	const char *star = NULL;
+	const char *retry = NULL;
+
+	/* A pattern may be written with or without its leading slash. */
+	if (*pattern == '/')
+		pattern++;
+	if (*path == '/')
+		path++;
+	while (*path) {
+		if (*pattern == '*') {
+			star = ++pattern;
+			retry = path;
+		} else if (*pattern == '?' || *pattern == *path) {
+			pattern++;
+			path++;
+		} else if (star) {
+			pattern = star;
+			path = ++retry;
+		} else {
+			return false;
+		}
+	}
+	while (*pattern == '*')
+		pattern++;
+	return !*pattern;
+}
+
+static const struct viewer_behavior *serving(const struct viewer *v, const char *path)
+{
+	for (size_t i = 0; i < v->behaviors.len; i++) {
+		const struct viewer_behavior *b = &v->behaviors.items[i];
+
+		if (!b->pattern || viewer_pattern_matches(b->pattern, path))
+			return b;
+	}
+	return NULL;
+}
+
+/* "/" + the key without the origin path; NULL: the key is not below it. */
+static const char *path_of(const struct viewer_behavior *b, const char *key,
+			   struct arena *arena)
+{
+	const char *origin = *b->origin_path == '/' ? b->origin_path + 1 : b->origin_path;
+	size_t n = strlen(origin);
+
+	if (n && (strncmp(key, origin, n) != 0 || key[n] != '/'))
+		return NULL;
+	return arena_printf(arena, "/%s", n ? key + n + 1 : key);
+}
+
+/* The paths of an object under one behaviour, and where they go. */
+struct adding {
+	const struct viewer_object *object;
+	const struct viewer_behavior *behavior;
+	struct arena *arena;
+	struct cover_paths *out;
+};
+
+static void add(const struct adding *a, const char *path, size_t n)
+{
+	CLEANUP(buf) struct buf encoded = BUF_INIT(PATH_MOST);
+	bool stale = a->object->stale;
+
+	url_encode_cloudfront(path, n, &encoded);
+	cover_paths_push(a->out, (struct cover_path){
+					 .path = arena_strndup(a->arena, encoded.data,
+							       encoded.len),
+					 .stale = stale,
+					 .subtree = stale && a->behavior->query_strings,
+				 });
+}
+
+/* "/dir/" and "/dir" for "/dir/index.html". */
+static void add_folder(const struct adding *a, const char *path)
+{
+	const char *index = a->object->index;
+	size_t n = strlen(path);
+	size_t m = strlen(index);
+
+	if (!m || n <= m || path[n - m - 1] != '/' || strcmp(path + n - m, index) != 0)
+		return;
+	if (!a->behavior->website && !a->behavior->rewrites)
+		return;
+	add(a, path, n - m);
+	if (n - m > 1)
+		add(a, path, n - m - 1);
+}
+
+static void add_all(const struct adding *a, const char *path, const char *root)
+{
+	root += *root == '/';
+	add(a, path, strlen(path));
+	if (*root && strcmp(path + 1, root) == 0)
+		add(a, "/", 1);
+	add_folder(a, path);
+}
+
+void viewer_paths(const struct viewer *v, const struct viewer_object *object,
+		  struct arena *arena, struct cover_paths *out)
+{
+	for (size_t i = 0; i < v->behaviors.len; i++) {
+		const struct viewer_behavior *b = &v->behaviors.items[i];
+		const struct adding a = { object, b, arena, out };
+		const char *path = b->ours ? path_of(b, object->key, arena) : NULL;
+
+		if (path && (!v->known || serving(v, path) == b))
+			add_all(&a, path, v->root);
+	}
+}
+
+void viewer_elsewhere(const struct viewer *v, struct arena *arena,
+		      struct cover_paths *out)
+{
+	for (size_t i = 0; i < v->behaviors.len; i++) {
+		const struct viewer_behavior *b = &v->behaviors.items[i];
+		const char *pattern = b->pattern;
+		size_t n;
+
+		if (b->ours || !pattern)
+			continue;
+		pattern += *pattern == '/';
+		n = strcspn(pattern, "*?");
+		if (!n)
+			continue;
+		cover_paths_push(out, (struct cover_path){
+					      .path = arena_printf(arena, "/%.*s", (int)n,
+								   pattern),
+					      .subtree = pattern[n] != '\0',
+				      });
+	}
+}
+
+bool viewer_is_error_page(const struct viewer *v, const char *key, int64_t *caching_s)
+{
+	CLEANUP(arena) struct arena arena = ARENA_INIT;
+	bool found = false;
+
+	*caching_s = 0;
+	for (size_t i = 0; i < v->error_pages.len; i++) {
+		const struct viewer_error_page *e = &v->error_pages.items[i];
+		const struct viewer_behavior *b = *e->page ? serving(v, e->page) : NULL;
+		const char *path = b && b->ours ? path_of(b, key, &arena) : NULL;
+
+		if (!path || strcmp(path, e->page) != 0)
+			continue;
+		found = true;
+		if (e->caching_s > *caching_s)
+			*caching_s = e->caching_s;
+	}
+	return found;
+}
+
+int64_t viewer_missing_caching_s(const struct viewer *v)
+{
+	int64_t most = 0;
+	bool seen_403 = false;
+	bool seen_404 = false;
+
+	for (size_t i = 0; i < v->error_pages.len; i++) {
+		const struct viewer_error_page *e = &v->error_pages.items[i];
+
+		if (e->status != 403 && e->status != 404)
+			continue;
+		seen_403 |= e->status == 403;
+		seen_404 |= e->status == 404;
+		if (e->caching_s > most)
+			most = e->caching_s;
+	}
+	if ((!seen_403 || !seen_404) && most < DEFAULT_ERROR_CACHING_S)
+		most = DEFAULT_ERROR_CACHING_S;
+	return v->known ? most : INT64_MAX;
+}
