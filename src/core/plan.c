@@ -1,0 +1,167 @@
+#include "core/plan.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "core/plan_site.h"
+
+static const char *const kind_names[STEP_KINDS] = {
+	[STEP_CLAIM] = "claim",
+	[STEP_PUT] = "put",
+	[STEP_COPY] = "copy",
+	[STEP_DELETE] = "delete",
+	[STEP_INVALIDATE] = "invalidate",
+	[STEP_COMMIT] = "commit",
+	[STEP_RECORD] = "record",
+};
+
+static const char *const why_names[WHYS] = {
+	[WHY_NONE] = "",
+	[WHY_ADDED] = "added",
+	[WHY_MODIFIED] = "modified",
+	[WHY_HEADERS] = "headers",
+	[WHY_DELETED] = "deleted",
+	[WHY_EXPIRED] = "expired",
+	[WHY_UNFINISHED] = "unfinished",
+	[WHY_DRIFT] = "drift",
+	[WHY_ADOPTED] = "adopted",
+};
+
+static const char *const phase_names[PHASES] = {
+	[PHASE_CLAIM] = "claim",           [PHASE_ASSETS] = "assets",
+	[PHASE_ENTRIES] = "entries",       [PHASE_DELETES] = "deletes",
+	[PHASE_INVALIDATE] = "invalidate", [PHASE_COMMIT] = "commit",
+};
+
+const char *step_kind_name(enum step_kind kind)
+{
+	return kind_names[kind];
+}
+
+const char *step_why_name(enum step_why why)
+{
+	return why_names[why];
+}
+
+const char *phase_name(enum phase phase)
+{
+	return phase_names[phase];
+}
+
+bool plan_is_empty(const struct plan *p)
+{
+	return p->steps.len == 0;
+}
+
+void plan_release(struct plan *p)
+{
+	for (size_t i = 0; i < p->steps.len; i++)
+		cover_release(&p->steps.items[i].cover);
+	for (size_t i = 0; i < p->sites.len; i++) {
+		snapshot_release(&p->sites.items[i].after);
+		state_retired_list_release(&p->sites.items[i].retired_after);
+		str_list_release(&p->sites.items[i].mutable_after);
+		str_list_release(&p->sites.items[i].distributions);
+	}
+	step_list_release(&p->steps);
+	plan_site_list_release(&p->sites);
+	note_list_release(&p->notes);
+	arena_release(&p->arena);
+	*p = (struct plan)PLAN_INIT;
+}
+
+static int compare_steps(const void *a, const void *b)
+{
+	const struct step *x = a;
+	const struct step *y = b;
+
+	if (x->phase != y->phase)
+		return x->phase < y->phase ? -1 : 1;
+	if (x->site != y->site)
+		return x->site < y->site ? -1 : 1;
+	if (x->kind != y->kind)
+		return x->kind < y->kind ? -1 : 1;
+	if (x->path && y->path)
+		return strcmp(x->path, y->path);
+	return str_eq(x->distribution, y->distribution) || !x->distribution
+		       ? 0
+		       : strcmp(x->distribution, y->distribution);
+}
+
+static void check_deletes(struct plan *p, const struct site_input *in, size_t site,
+			  int64_t max_delete)
+{
+	const struct plan_site *s = &p->sites.items[site];
+	size_t deletes = s->counts[WHY_DELETED];
+	size_t before = deletes + s->unchanged + s->counts[WHY_MODIFIED] +
+			s->counts[WHY_HEADERS];
+	size_t most = max_delete >= 0 ? (size_t)max_delete : before / 4;
+
+	if (max_delete < 0 && most < 256)
+		most = 256;
+	if (deletes <= most || p->refused)
+		return;
+	p->refused = ERR_LIMIT;
+	p->refusal = arena_printf(
+		&p->arena,
+		"site %s: %zu of %zu objects would be deleted, and at most %zu "
+		"may be: if that is meant, run with --max-delete %zu",
+		in->site->name, deletes, before, most, deletes);
+}
+
+void plan_build(const struct plan_options *options, const struct site_input *inputs,
+		size_t n_inputs, struct plan *out)
+{
+	*out = (struct plan){ .head = options->head, .offline = options->offline };
+	for (size_t i = 0; i < n_inputs; i++) {
+		plan_site_build(options, &inputs[i], out);
+		check_deletes(out, &inputs[i], i, options->max_delete);
+	}
+	if (out->steps.len)
+		qsort(out->steps.items, out->steps.len, sizeof(*out->steps.items),
+		      compare_steps);
+}
+
+static bool is_touch(const struct step *s, size_t site)
+{
+	return s->site == site &&
+	       (s->kind == STEP_PUT || s->kind == STEP_COPY || s->kind == STEP_DELETE);
+}
+
+static int compare_touches(const void *a, const void *b)
+{
+	return strcmp(((const struct state_touch *)a)->path,
+		      ((const struct state_touch *)b)->path);
+}
+
+void plan_journal(const struct plan *p, size_t site, const char *const *expected,
+		  const bool *parts, struct state_journal *out)
+{
+	const struct plan_site *s = &p->sites.items[site];
+
+	*out = (struct state_journal){ .is_set = true, .commit = p->head };
+	for (size_t i = 0; i < s->distributions.len; i++)
+		str_list_push(&out->distributions, s->distributions.items[i]);
+	for (size_t i = 0; i < p->steps.len; i++) {
+		const struct step *step = &p->steps.items[i];
+
+		if (step->site == site && step->everything)
+			out->everything = true;
+		if (!is_touch(step, site))
+			continue;
+		state_touch_list_push(&out->touches,
+				      (struct state_touch){
+					      .path = step->path,
+					      .from = step->from,
+					      .to_absent = step->kind == STEP_DELETE,
+					      .id = step->id,
+					      .headers_id = step->headers_id,
+					      .to = expected ? expected[i] : NULL,
+					      .copied = step->kind == STEP_COPY,
+					      .multipart = parts && parts[i],
+				      });
+	}
+	if (out->touches.len)
+		qsort(out->touches.items, out->touches.len, sizeof(*out->touches.items),
+		      compare_touches);
+}

@@ -1,0 +1,203 @@
+/* plan.h - what is to be done to turn what is into what should be, in order.
+ *
+ * Pure: everything that a plan depends on is handed in; nothing is looked up, and nothing
+ * happens. What --dry-run prints, what the job summary shows and what run/execute walks are
+ * one and the same plan. */
+#ifndef CORE_PLAN_H
+#define CORE_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/str.h"
+#include "core/config.h"
+#include "core/snapshot.h"
+#include "core/state.h"
+#include "core/viewer.h"
+
+/* In the order in which phases run; all sites finish one before any starts the next. */
+enum phase {
+	PHASE_CLAIM,
+	PHASE_ASSETS,
+	PHASE_ENTRIES, /* HTML, service workers, feeds, manifests: what names assets */
+	PHASE_DELETES,
+	PHASE_INVALIDATE,
+	PHASE_COMMIT,
+	PHASES
+};
+
+enum step_kind {
+	STEP_CLAIM, /* write the state with journal and lease */
+	STEP_PUT,
+	STEP_COPY, /* set headers on an object that is there */
+	STEP_DELETE,
+	STEP_INVALIDATE,
+	STEP_COMMIT, /* write the new state */
+	STEP_RECORD, /* nothing differs: write the commit into the state */
+	STEP_KINDS
+};
+
+enum step_why {
+	WHY_NONE,
+	WHY_ADDED,
+	WHY_MODIFIED,
+	WHY_HEADERS,
+	WHY_DELETED,
+	WHY_EXPIRED,    /* retired for longer than `keep` */
+	WHY_UNFINISHED, /* an earlier deploy died over it */
+	WHY_DRIFT,      /* the bucket was changed by somebody else (--audit) */
+	WHY_ADOPTED,    /* the bytes were there before the first deploy */
+	WHYS
+};
+
+struct step {
+	enum step_kind kind;
+	enum phase phase;
+	enum step_why why;
+	size_t site; /* in plan.sites */
+	/* put, copy, delete */
+	const char *path; /* within the site */
+	const char *from; /* the ETag that is there; NULL: not known or absent */
+	bool from_absent; /* nothing is there */
+	struct oid id;    /* put and copy: the content */
+	uint64_t headers_id;
+	const struct header_list *headers; /* put and copy; shared, in the plan's arena */
+	size_t after; /* put and copy: the entry in the site's `after` */
+	/* invalidate */
+	const char *distribution;
+	struct cover cover;
+	size_t stale;           /* paths that must go */
+	const char *everything; /* why all is evicted; NULL: it is not */
+};
+
+VEC_DEFINE(step_list, struct step);
+
+enum site_verdict {
+	SITE_UP_TO_DATE, /* same commit, nothing to do */
+	SITE_RECORD,     /* other commit, same content */
+	SITE_DEPLOY
+};
+
+enum note_kind { NOTE_INFO, NOTE_WARNING };
+
+struct note {
+	enum note_kind kind;
+	size_t site;      /* in plan.sites; SIZE_MAX: the plan as a whole */
+	const char *path; /* what it is about, or NULL */
+	const char *text;
+};
+
+VEC_DEFINE(note_list, struct note);
+
+struct plan_site {
+	const struct site *site;
+	enum site_verdict verdict;
+	const char *bucket; /* NULL: not known (offline, or after the backends) */
+	struct oid base;    /* the commit it is compared with */
+	bool has_base;
+	const char *base_why; /* why that base, for people */
+	bool takeover;        /* finishes a deploy that died */
+	bool first;           /* no state was there */
+	size_t counts[WHYS];  /* of put, copy and delete steps */
+	size_t retired;       /* assets that leave the commit but stay for `keep` */
+	size_t unchanged;
+	struct snapshot
+		after; /* what will be deployed; ETags of what is sent come later */
+	struct state_retired_list retired_after;
+	struct str_list mutable_after;
+	struct str_list distributions;
+};
+
+VEC_DEFINE(plan_site_list, struct plan_site);
+
+struct plan {
+	struct arena arena;
+	struct oid head;
+	bool offline;
+	struct plan_site_list sites;
+	struct step_list steps; /* by phase, then site, then path */
+	struct note_list notes;
+	enum error_code refused; /* ERR_NONE, or why it must not be executed */
+	const char *refusal;
+};
+
+#define PLAN_INIT                   \
+	{                           \
+		.refused = ERR_NONE \
+	}
+
+void plan_release(struct plan *p);
+
+/* An object that was seen in the bucket, by HEAD or in a list. */
+struct live_object {
+	const char *path;
+	const char *etag; /* NULL: looked for and absent */
+};
+
+VEC_DEFINE(live_list, struct live_object); /* sorted by path */
+
+enum site_knowledge {
+	KNOW_STATE,   /* the state was read */
+	KNOW_NOTHING, /* there is none: the first deploy */
+	KNOW_GIT      /* offline: the base commit stands for what is deployed */
+};
+
+/* Another site on the same distribution: its objects are held there. */
+struct neighbour {
+	const char *prefix;
+	const struct snapshot *objects;
+	const char *index;
+};
+
+/* All that is known about one site. Borrowed by the plan. */
+struct site_input {
+	const struct config *config;
+	const struct site *site;
+	const char *bucket;
+	struct snapshot head; /* headers ids are not set; an ETag is what the bytes
+	                              * will have, where it was worth computing */
+	enum site_knowledge knowledge;
+	const struct state *state;     /* KNOW_STATE */
+	struct snapshot base;          /* KNOW_GIT */
+	const struct oid *base_commit; /* NULL: compared with nothing */
+	const char *base_why;
+	struct live_list live;
+	bool live_is_complete; /* a list of the whole site, not looks at single keys */
+	bool audit;
+	const struct viewer *viewers; /* one for each distribution */
+	size_t n_viewers;
+	const struct neighbour *neighbours;
+	size_t n_neighbours;
+};
+
+struct plan_options {
+	struct oid head;
+	bool offline;
+	int64_t now_s;
+	struct cover_limits cover;
+	int64_t max_delete; /* -1: 256, or a quarter of the site if that is more */
+};
+
+/* Builds the plan for all sites. Never fails: what must not be done is in `refused`. The
+ * inputs must outlive the plan. */
+void plan_build(const struct plan_options *options, const struct site_input *inputs,
+		size_t n_inputs, struct plan *out);
+
+/* The journal that a claim of this plan writes: every path that its steps touch. expected[i]
+ * is the ETag that step i will leave (NULL: not known), parts[i] whether it is sent in parts.
+ * References are drawn by the caller, one for each distribution of the site. Lists are
+ * released by the caller; strings are borrowed. */
+void plan_journal(const struct plan *p, size_t site, const char *const *expected,
+		  const bool *parts, struct state_journal *out);
+
+/* "put", "copy", ... and "added", "modified", ... */
+const char *step_kind_name(enum step_kind kind);
+const char *step_why_name(enum step_why why);
+const char *phase_name(enum phase phase);
+/* Whether any step writes anywhere. */
+bool plan_is_empty(const struct plan *p);
+
+#endif
