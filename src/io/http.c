@@ -77,13 +77,18 @@ bool http_date_parse(const char *text, int64_t *out_ms)
 	memcpy(name, text + 8, 3);
 	name[3] = '\0';
 	month = strstr(months, name);
-	if (!month || (month - months) % 3 || !two_digits(text + 5, 31, &day) || day < 1 ||
-	    !two_digits(text + 12, 99, &century) || !two_digits(text + 14, 99, &year) ||
-	    !two_digits(text + 17, 23, &hour) || !two_digits(text + 20, 59, &minute) ||
-	    !two_digits(text + 23, 60, &second))
+	if (!month || (month - months) % 3 || !two_digits(text + 5, 31, &day) ||
+	    day < 1 || !two_digits(text + 12, 99, &century) ||
+	    !two_digits(text + 14, 99, &year) || !two_digits(text + 17, 23, &hour) ||
+	    !two_digits(text + 20, 59, &minute) || !two_digits(text + 23, 60, &second))
 		return false;
 	*out_ms = ((days_since_1970(century * 100 + year, (int)(month - months) / 3 + 1,
-				    day) * 24 + hour) * 60 + minute) * 60 + second;
+				    day) *
+			    24 +
+		    hour) * 60 +
+		   minute) *
+			  60 +
+		  second;
 	*out_ms *= 1000;
 	return true;
 }
@@ -124,13 +129,14 @@ static void single_done(void *ctx, void *tag, struct http_response *res,
 		*s->err = *err;
 }
 
-int http_send(struct http *http, const struct http_request *req, struct http_response *res,
-	      struct error *err)
+int http_send(struct http *http, const struct http_request *req,
+	      struct http_response *res, struct error *err)
 {
 	struct error why = ERROR_INIT;
-	struct single single = {.req = req, .res = res, .err = &why};
-	struct http_feed feed = {
-		.ctx = &single, .next = single_next, .done = single_done};
+	struct single single = { .req = req, .res = res, .err = &why };
+	struct http_feed feed = { .ctx = &single,
+				  .next = single_next,
+				  .done = single_done };
 
 	if (http_run(http, &feed, 1, err) < 0)
 		return -1;

@@ -23,8 +23,9 @@ struct http_header {
 
 /* What a request sends: bytes in memory, or a range of an open file. */
 struct http_body {
-	const void *bytes; /* borrowed until done(); NULL with fd set: read from the file */
-	int fd;            /* used when bytes is NULL and len > 0; read with pread */
+	const void
+		*bytes; /* borrowed until done(); NULL with fd set: read from the file */
+	int fd;         /* used when bytes is NULL and len > 0; read with pread */
 	int64_t offset;
 	int64_t len;
 };
@@ -36,10 +37,10 @@ struct http_request {
 	const struct http_header *headers;
 	size_t n_headers;
 	struct http_body body;
-	int64_t timeout_ms;       /* for the whole request; <= 0: the engine's default */
-	size_t max_response;      /* cap of the body; 0: the engine's default (64 MiB) */
-	bool no_proxy;            /* metadata endpoints must not go through a proxy */
-	bool fresh;               /* on a new connection: an engine may send again by itself
+	int64_t timeout_ms;  /* for the whole request; <= 0: the engine's default */
+	size_t max_response; /* cap of the body; 0: the engine's default (64 MiB) */
+	bool no_proxy;       /* metadata endpoints must not go through a proxy */
+	bool fresh;          /* on a new connection: an engine may send again by itself
 	                           * what a kept one has lost, and some may be sent once only */
 };
 
@@ -47,10 +48,10 @@ struct http_request {
  * asked for has not happened. */
 #define HTTP_NOT_SENT "NotSent"
 
-
 struct http_response {
 	int status;
-	struct http_header *headers; /* in arena; names as they came, compare without case */
+	struct http_header
+		*headers; /* in arena; names as they came, compare without case */
 	size_t n_headers;
 	struct buf body;
 	struct arena arena;
@@ -58,7 +59,10 @@ struct http_response {
 	int64_t received_ms; /* and when the response had ended */
 };
 
-#define HTTP_RESPONSE_INIT { .body = BUF_INIT((size_t)64 << 20) }
+#define HTTP_RESPONSE_INIT                         \
+	{                                          \
+		.body = BUF_INIT((size_t)64 << 20) \
+	}
 
 void http_response_release(struct http_response *res);
 /* The value of the first header of that name, in any case; NULL: not there. */
@@ -72,8 +76,8 @@ bool http_date_parse(const char *text, int64_t *out_ms);
 
 enum http_feed_answer {
 	HTTP_FEED_REQUEST, /* *req is filled */
-	HTTP_FEED_WAIT,    /* ask again when a request has ended, or in *wait_ms (-1: only then) */
-	HTTP_FEED_END      /* nothing more will come; run returns when all in flight have ended */
+	HTTP_FEED_WAIT, /* ask again when a request has ended, or in *wait_ms (-1: only then) */
+	HTTP_FEED_END /* nothing more will come; run returns when all in flight have ended */
 };
 
 struct http_feed {
@@ -87,7 +91,8 @@ struct http_feed {
 	 * res is borrowed; it may be kept by moving it out (http_response_move). A body's
 	 * bytes and file are not touched any more. Both functions may run the engine again,
 	 * for a request of their own (credentials); the outer run goes on afterwards. */
-	void (*done)(void *ctx, void *tag, struct http_response *res, const struct error *err);
+	void (*done)(void *ctx, void *tag, struct http_response *res,
+		     const struct error *err);
 	/* May be NULL. Bytes of a request's body sent so far, for progress. */
 	void (*progress)(void *ctx, void *tag, int64_t sent, int64_t total);
 };
@@ -115,8 +120,8 @@ static inline int http_run(struct http *http, const struct http_feed *feed,
 void http_free(struct http *http);
 
 /* One request. 0 when a whole answer came, whatever its status. */
-int http_send(struct http *http, const struct http_request *req, struct http_response *res,
-	      struct error *err);
+int http_send(struct http *http, const struct http_request *req,
+	      struct http_response *res, struct error *err);
 
 #include "base/mem.h"
 MEM_DEFINE_FREEP(http)

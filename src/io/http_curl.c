@@ -14,9 +14,9 @@
 #include "base/vec.h"
 
 enum {
-	POLL_MS = 100,               /* how late a cancellation may be noticed */
-	EXPECT_BYTES = 1 << 20,      /* longer bodies ask before they are sent */
-	HEADERS_BYTES = 256 << 10,   /* most that an answer's headers may take */
+	POLL_MS = 100,             /* how late a cancellation may be noticed */
+	EXPECT_BYTES = 1 << 20,    /* longer bodies ask before they are sent */
+	HEADERS_BYTES = 256 << 10, /* most that an answer's headers may take */
 	KEPT_CONNECTIONS = 64,
 };
 
@@ -29,13 +29,13 @@ struct transfer {
 	void *tag;
 	struct http_body body;
 	int64_t body_sent;
-	int64_t told_sent;           /* as of the last call of progress */
+	int64_t told_sent; /* as of the last call of progress */
 	struct curl_slist *headers;
 	struct header_list answered; /* of the latest answer; strings in response.arena */
 	size_t answered_bytes;
 	struct http_response response;
 	bool too_big;
-	int body_errno;              /* why the body could not be read; 0: it could */
+	int body_errno; /* why the body could not be read; 0: it could */
 	char message[CURL_ERROR_SIZE];
 };
 
@@ -232,9 +232,9 @@ static void set_connection(CURL *easy, const struct engine *engine,
 	curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
 	curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME,
 			 (long)((engine->stall_timeout_ms + 999) / 1000));
-	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS,
-			 (long)(req->timeout_ms > 0 ? req->timeout_ms :
-						      engine->timeout_ms));
+	curl_easy_setopt(
+		easy, CURLOPT_TIMEOUT_MS,
+		(long)(req->timeout_ms > 0 ? req->timeout_ms : engine->timeout_ms));
 	if (engine->ca_bundle)
 		curl_easy_setopt(easy, CURLOPT_CAINFO, engine->ca_bundle);
 	if (req->no_proxy)
@@ -253,7 +253,8 @@ static void set_url(CURL *easy, const char *url)
 #if LIBCURL_VERSION_NUM >= 0x075500
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 #else
-	curl_easy_setopt(easy, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+	curl_easy_setopt(easy, CURLOPT_PROTOCOLS,
+			 (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
 #endif
 }
 
@@ -304,9 +305,9 @@ static int set_headers(struct transfer *t, const struct http_request *req,
 				       err) < 0)
 			return -1;
 	/* "Expect:" takes away the header that libcurl would add by its own rules. */
-	longer = curl_slist_append(t->headers, req->body.len > EXPECT_BYTES ?
-						       "Expect: 100-continue" :
-						       "Expect:");
+	longer = curl_slist_append(t->headers, req->body.len > EXPECT_BYTES
+						       ? "Expect: 100-continue"
+						       : "Expect:");
 	if (!longer)
 		return error_set(err, ERR_NETWORK, "out of memory for headers");
 	t->headers = longer;
@@ -347,23 +348,23 @@ static const struct {
 	enum error_code code;
 	bool retryable;
 } endings[] = {
-	{CURLE_COULDNT_RESOLVE_PROXY, ERR_NETWORK, true},
-	{CURLE_COULDNT_RESOLVE_HOST, ERR_NETWORK, true},
-	{CURLE_COULDNT_CONNECT, ERR_NETWORK, true},
-	{CURLE_SSL_CONNECT_ERROR, ERR_NETWORK, true},
-	{CURLE_OPERATION_TIMEDOUT, ERR_TIMEOUT, true},
-	{CURLE_WEIRD_SERVER_REPLY, ERR_NETWORK, true},
-	{CURLE_PARTIAL_FILE, ERR_NETWORK, true},
-	{CURLE_GOT_NOTHING, ERR_NETWORK, true},
-	{CURLE_SEND_ERROR, ERR_NETWORK, true},
-	{CURLE_RECV_ERROR, ERR_NETWORK, true},
-	{CURLE_SEND_FAIL_REWIND, ERR_NETWORK, true},
+	{ CURLE_COULDNT_RESOLVE_PROXY, ERR_NETWORK, true },
+	{ CURLE_COULDNT_RESOLVE_HOST, ERR_NETWORK, true },
+	{ CURLE_COULDNT_CONNECT, ERR_NETWORK, true },
+	{ CURLE_SSL_CONNECT_ERROR, ERR_NETWORK, true },
+	{ CURLE_OPERATION_TIMEDOUT, ERR_TIMEOUT, true },
+	{ CURLE_WEIRD_SERVER_REPLY, ERR_NETWORK, true },
+	{ CURLE_PARTIAL_FILE, ERR_NETWORK, true },
+	{ CURLE_GOT_NOTHING, ERR_NETWORK, true },
+	{ CURLE_SEND_ERROR, ERR_NETWORK, true },
+	{ CURLE_RECV_ERROR, ERR_NETWORK, true },
+	{ CURLE_SEND_FAIL_REWIND, ERR_NETWORK, true },
 	/* These will be the same the next time. */
-	{CURLE_URL_MALFORMAT, ERR_CONFIG, false},
-	{CURLE_UNSUPPORTED_PROTOCOL, ERR_CONFIG, false},
-	{CURLE_SSL_CACERT_BADFILE, ERR_CONFIG, false},
-	{CURLE_PEER_FAILED_VERIFICATION, ERR_NETWORK, false},
-	{CURLE_SSL_CERTPROBLEM, ERR_NETWORK, false},
+	{ CURLE_URL_MALFORMAT, ERR_CONFIG, false },
+	{ CURLE_UNSUPPORTED_PROTOCOL, ERR_CONFIG, false },
+	{ CURLE_SSL_CACERT_BADFILE, ERR_CONFIG, false },
+	{ CURLE_PEER_FAILED_VERIFICATION, ERR_NETWORK, false },
+	{ CURLE_SSL_CERTPROBLEM, ERR_NETWORK, false },
 };
 
 /* libcurl stops this clock when it is about to send; it stays 0 if it never was. */
@@ -448,8 +449,8 @@ static int start(struct run *run, const struct http_request *req, void *tag,
 	struct error why = ERROR_INIT;
 	struct transfer *t;
 
-	t = engine->idle.len ? engine->idle.items[--engine->idle.len] :
-			       transfer_new(engine, err);
+	t = engine->idle.len ? engine->idle.items[--engine->idle.len]
+			     : transfer_new(engine, err);
 	if (!t)
 		return -1;
 	t->tag = tag;
@@ -471,7 +472,7 @@ static int fill(struct run *run, struct error *err)
 	while (!run->ended && run->active.len < run->parallel) {
 		int64_t wait_ms = -1;
 
-		req = (struct http_request){0};
+		req = (struct http_request){ 0 };
 		tag = NULL;
 		answer = run->feed->next(run->feed->ctx, &req, &tag, &wait_ms);
 		if (answer == HTTP_FEED_WAIT) {
@@ -506,7 +507,7 @@ static void step(struct run *run, struct ending_list *ended)
 	pipe_guard_set(&guard, &pipe);
 	curl_multi_perform(run->multi, &running);
 	while ((msg = curl_multi_info_read(run->multi, &left))) {
-		struct ending ending = {.curl = msg->data.result};
+		struct ending ending = { .curl = msg->data.result };
 		void *transfer = NULL;
 
 		if (msg->msg != CURLMSG_DONE)
@@ -556,7 +557,7 @@ static bool is_cancelled(const struct engine *engine)
 
 static int run_loop(struct run *run, struct error *err)
 {
-	CLEANUP(ending_list) struct ending_list ended = {0};
+	CLEANUP(ending_list) struct ending_list ended = { 0 };
 
 	for (;;) {
 		int64_t wait_ms = POLL_MS;
@@ -606,7 +607,9 @@ static int curl_run(struct http *http, const struct http_feed *feed, unsigned pa
 {
 	struct engine *engine = (struct engine *)http;
 	bool nested = engine->busy;
-	struct run run = {.engine = engine, .feed = feed, .parallel = parallel ? parallel : 1};
+	struct run run = { .engine = engine,
+			   .feed = feed,
+			   .parallel = parallel ? parallel : 1 };
 	int result;
 
 	/* A run that a callback started must not meet the outer one's answers. */
@@ -693,13 +696,13 @@ int http_curl_new(const struct http_curl_options *options, struct http **out,
 		.cancelled = options->cancelled,
 	};
 	engine->ca_bundle = bundle ? xstrdup(bundle) : NULL;
-	engine->user_agent = xstrdup(options->user_agent ? options->user_agent :
-							   "crc/" CRC_VERSION);
+	engine->user_agent = xstrdup(options->user_agent ? options->user_agent
+							 : "crc/" CRC_VERSION);
 	engine->connect_timeout_ms = or_default(options->connect_timeout_ms, 10000);
 	engine->stall_timeout_ms = or_default(options->stall_timeout_ms, 60000);
 	engine->timeout_ms = or_default(options->timeout_ms, 60000);
-	engine->max_response =
-		options->max_response ? options->max_response : (size_t)64 << 20;
+	engine->max_response = options->max_response ? options->max_response
+						     : (size_t)64 << 20;
 	*out = &engine->http;
 	return 0;
 }

@@ -75,7 +75,7 @@ static int find_program(const char *name, char *const *env, struct buf *out,
 		buf_str(out, name);
 		return buf_check(out, "program", err);
 	}
-	if (str_empty(path))
+	if (!path || !*path)
 		path = "/usr/local/bin:/usr/bin:/bin";
 	while (*path) {
 		size_t n = strcspn(path, ":");

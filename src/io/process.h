@@ -19,9 +19,9 @@ enum process_stream { PROCESS_STDOUT, PROCESS_STDERR };
 struct process {
 	/* Ends in NULL. argv[0] without a slash is looked for on the PATH of env. */
 	const char *const *argv;
-	char *const *env;   /* "NAME=value", ends in NULL; NULL: none at all */
-	const char *folder; /* where it runs; NULL: where we are */
-	int64_t timeout_ms; /* <= 0: none */
+	char *const *env;              /* "NAME=value", ends in NULL; NULL: none at all */
+	const char *folder;            /* where it runs; NULL: where we are */
+	int64_t timeout_ms;            /* <= 0: none */
 	const volatile int *cancelled; /* may be NULL; set by a signal handler */
 	/* What it prints is appended here; what passes a buffer's maximum is dropped and
 	 * leaves that buffer overflowed. NULL: goes to line, else nowhere. */

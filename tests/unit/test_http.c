@@ -16,19 +16,19 @@ static void test_http__dates(void **state)
 		bool valid;
 		int64_t ms;
 	} cases[] = {
-		{"Thu, 01 Jan 1970 00:00:00 GMT", true, 0},
-		{"Sun, 06 Nov 1994 08:49:37 GMT", true, INT64_C(784111777000)},
-		{"Tue, 29 Feb 2028 23:59:60 GMT", true, INT64_C(1835481600000)},
-		{"Fri, 31 Dec 2100 00:00:00 GMT", true, INT64_C(4133894400000)},
-		{"Sun, 06 Nov 1994 08:49:37 UTC", false, 0},
-		{"Sunday, 06-Nov-94 08:49:37 GMT", false, 0},
-		{"Sun Nov  6 08:49:37 1994", false, 0},
-		{"Sun, 06 Foo 1994 08:49:37 GMT", false, 0},
-		{"Sun, 06 anF 1994 08:49:37 GMT", false, 0},
-		{"Sun, 00 Nov 1994 08:49:37 GMT", false, 0},
-		{"Sun, 06 Nov 1994 24:49:37 GMT", false, 0},
-		{"Sun, 06 Nov 19x4 08:49:37 GMT", false, 0},
-		{"", false, 0},
+		{ "Thu, 01 Jan 1970 00:00:00 GMT", true, 0 },
+		{ "Sun, 06 Nov 1994 08:49:37 GMT", true, INT64_C(784111777000) },
+		{ "Tue, 29 Feb 2028 23:59:60 GMT", true, INT64_C(1835481600000) },
+		{ "Fri, 31 Dec 2100 00:00:00 GMT", true, INT64_C(4133894400000) },
+		{ "Sun, 06 Nov 1994 08:49:37 UTC", false, 0 },
+		{ "Sunday, 06-Nov-94 08:49:37 GMT", false, 0 },
+		{ "Sun Nov  6 08:49:37 1994", false, 0 },
+		{ "Sun, 06 Foo 1994 08:49:37 GMT", false, 0 },
+		{ "Sun, 06 anF 1994 08:49:37 GMT", false, 0 },
+		{ "Sun, 00 Nov 1994 08:49:37 GMT", false, 0 },
+		{ "Sun, 06 Nov 1994 24:49:37 GMT", false, 0 },
+		{ "Sun, 06 Nov 19x4 08:49:37 GMT", false, 0 },
+		{ "", false, 0 },
 	};
 
 	(void)state;
@@ -45,7 +45,7 @@ static void test_http__send_moves_the_answer_out(void **state)
 {
 	CLEANUP(fake_http) struct fake_http fake;
 	CLEANUP(http_response) struct http_response res = HTTP_RESPONSE_INIT;
-	struct http_request req = {.method = "GET", .url = "https://example.com/a"};
+	struct http_request req = { .method = "GET", .url = "https://example.com/a" };
 	struct error err = ERROR_INIT;
 	struct clock_fake clock;
 
@@ -65,7 +65,7 @@ static void test_http__send_tells_why_there_is_no_answer(void **state)
 {
 	CLEANUP(fake_http) struct fake_http fake;
 	CLEANUP(http_response) struct http_response res = HTTP_RESPONSE_INIT;
-	struct http_request req = {.method = "GET", .url = "https://example.com/a"};
+	struct http_request req = { .method = "GET", .url = "https://example.com/a" };
 	struct error err = ERROR_INIT;
 	struct clock_fake clock;
 
