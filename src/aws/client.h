@@ -18,8 +18,14 @@
 #include "base/vec.h"
 #include "io/http.h"
 
-enum aws_service { AWS_S3, AWS_CLOUDFRONT, AWS_STS, AWS_CLOUDFORMATION, AWS_LAMBDA,
-		   AWS_SERVICES };
+enum aws_service {
+	AWS_S3,
+	AWS_CLOUDFRONT,
+	AWS_STS,
+	AWS_CLOUDFORMATION,
+	AWS_LAMBDA,
+	AWS_SERVICES
+};
 
 struct aws;       /* endpoints, credentials, learnt skew and bucket regions */
 struct aws_creds; /* creds.h */
@@ -33,25 +39,29 @@ VEC_DEFINE(aws_params, struct aws_param);
 VEC_DEFINE(http_headers, struct http_header);
 
 struct aws_request {
-	struct arena arena;        /* owns all strings below */
+	struct arena arena; /* owns all strings below */
 	enum aws_service service;
-	const char *operation;     /* "PutObject": for messages and logs */
+	const char *operation; /* "PutObject": for messages and logs */
 	const char *method;
-	const char *bucket;        /* S3: becomes host or path as the endpoint demands */
-	const char *path;          /* not encoded, starts with '/'; for S3 "/" + key */
-	struct aws_params query;   /* not encoded */
+	const char *bucket;      /* S3: becomes host or path as the endpoint demands */
+	const char *path;        /* not encoded, starts with '/'; for S3 "/" + key */
+	struct aws_params query; /* not encoded */
 	struct http_headers headers; /* without Host, Authorization, x-amz-date, token */
-	struct http_body body;     /* what it points to is borrowed until the call has ended */
-	const char *sha256_hex;    /* of the body; NULL: computed from body.bytes */
-	const char *region;        /* NULL: the client's (CloudFront: always us-east-1) */
-	bool anonymous;            /* not signed (STS with a web identity) */
-	bool once;                 /* never retried after it may have taken effect */
-	int64_t timeout_ms;        /* of one attempt; 0: 60 s plus a second a 256 KiB of body */
-	int64_t deadline_ms;       /* monotonic; no attempt starts or lasts beyond; 0: none */
-	size_t max_response;       /* 0: 64 MiB */
+	struct http_body
+		body; /* what it points to is borrowed until the call has ended */
+	const char *sha256_hex; /* of the body; NULL: computed from body.bytes */
+	const char *region;     /* NULL: the client's (CloudFront: always us-east-1) */
+	bool anonymous;         /* not signed (STS with a web identity) */
+	bool once;              /* never retried after it may have taken effect */
+	int64_t timeout_ms;  /* of one attempt; 0: 60 s plus a second a 256 KiB of body */
+	int64_t deadline_ms; /* monotonic; no attempt starts or lasts beyond; 0: none */
+	size_t max_response; /* 0: 64 MiB */
 };
 
-#define AWS_REQUEST_INIT { .method = "GET", .path = "/" }
+#define AWS_REQUEST_INIT                     \
+	{                                    \
+		.method = "GET", .path = "/" \
+	}
 
 void aws_request_release(struct aws_request *req);
 /* Appends a header or parameter; the strings are copied. */
@@ -59,15 +69,16 @@ void aws_request_header(struct aws_request *req, const char *name, const char *v
 void aws_request_param(struct aws_request *req, const char *name, const char *value);
 
 struct aws_options {
-	struct http *http;          /* borrowed */
-	struct aws_creds *creds;    /* borrowed; NULL: only anonymous requests */
-	const struct clock *clock;  /* borrowed */
-	const struct log *log;      /* borrowed; may be NULL */
+	struct http *http;         /* borrowed */
+	struct aws_creds *creds;   /* borrowed; NULL: only anonymous requests */
+	const struct clock *clock; /* borrowed */
+	const struct log *log;     /* borrowed; may be NULL */
 	const char *region;
-	const char *const *env;     /* NAME=VALUE..., NULL-terminated, for AWS_ENDPOINT_URL[_S3]
+	const char *const
+		*env;  /* NAME=VALUE..., NULL-terminated, for AWS_ENDPOINT_URL[_S3]
 	                             * and the like; borrowed */
-	uint64_t seed;              /* of the jitter */
-	unsigned max_attempts;      /* 0: 5 */
+	uint64_t seed; /* of the jitter */
+	unsigned max_attempts; /* 0: 5 */
 };
 
 int aws_new(const struct aws_options *options, struct aws **out, struct error *err);
@@ -94,7 +105,10 @@ struct aws_call {
 	unsigned attempts;
 };
 
-#define AWS_CALL_INIT { .request = AWS_REQUEST_INIT, .response = HTTP_RESPONSE_INIT }
+#define AWS_CALL_INIT                                                       \
+	{                                                                   \
+		.request = AWS_REQUEST_INIT, .response = HTTP_RESPONSE_INIT \
+	}
 
 void aws_call_release(struct aws_call *call);
 int aws_send_all(struct aws *aws, struct aws_call *calls, size_t n, struct error *err);
@@ -103,7 +117,8 @@ int aws_send_all(struct aws *aws, struct aws_call *calls, size_t n, struct error
 struct aws_feed {
 	void *ctx;
 	/* *call is borrowed until done(); answers as http_feed's next(). */
-	enum http_feed_answer (*next)(void *ctx, struct aws_call **call, int64_t *wait_ms);
+	enum http_feed_answer (*next)(void *ctx, struct aws_call **call,
+				      int64_t *wait_ms);
 	void (*done)(void *ctx, struct aws_call *call);
 	void (*progress)(void *ctx, struct aws_call *call, int64_t sent, int64_t total);
 };

@@ -15,10 +15,14 @@ struct cf_origin {
 	const char *path; /* OriginPath: "" or "/prefix" */
 };
 
-enum cf_query { CF_QUERY_NO, CF_QUERY_YES, CF_QUERY_POLICY }; /* POLICY: look at policy_id */
+enum cf_query {
+	CF_QUERY_NO,
+	CF_QUERY_YES,
+	CF_QUERY_POLICY
+}; /* POLICY: look at policy_id */
 
 struct cf_behavior {
-	const char *pattern;   /* NULL: the default behaviour */
+	const char *pattern; /* NULL: the default behaviour */
 	const char *origin_id;
 	const char *policy_id; /* NULL: legacy settings */
 	enum cf_query query;   /* are query strings part of the cache key */
@@ -27,8 +31,8 @@ struct cf_behavior {
 
 struct cf_error_page {
 	int status;
-	const char *page;       /* "" or the path that is served instead */
-	int64_t caching_s;      /* ErrorCachingMinTTL; 10 when not given */
+	const char *page;  /* "" or the path that is served instead */
+	int64_t caching_s; /* ErrorCachingMinTTL; 10 when not given */
 };
 
 VEC_DEFINE(cf_origins, struct cf_origin);
@@ -36,10 +40,10 @@ VEC_DEFINE(cf_behaviors, struct cf_behavior);
 VEC_DEFINE(cf_error_pages, struct cf_error_page);
 
 struct cf_distribution {
-	struct arena arena;    /* owns all strings */
+	struct arena arena; /* owns all strings */
 	const char *id;
-	const char *domain;    /* d111.cloudfront.net */
-	const char *root;      /* DefaultRootObject, "" when none */
+	const char *domain; /* d111.cloudfront.net */
+	const char *root;   /* DefaultRootObject, "" when none */
 	struct cf_origins origins;
 	struct cf_behaviors behaviors; /* in order of precedence; the default last */
 	struct cf_error_pages error_pages;
@@ -57,7 +61,8 @@ int cf_distribution_decode(const struct http_response *res, struct cf_distributi
  * docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/using-managed-cache-policies.html */
 enum cf_query cf_managed_policy(const char *policy_id);
 void cf_policy_request(struct aws_request *req, const char *policy_id);
-int cf_policy_decode(const struct http_response *res, enum cf_query *out, struct error *err);
+int cf_policy_decode(const struct http_response *res, enum cf_query *out,
+		     struct error *err);
 
 struct cf_invalidation {
 	char id[64];

@@ -14,8 +14,8 @@ static bool had_no_effect(const struct retry_facts *facts)
 
 int64_t retry_wait_ms(const struct retry_facts *facts)
 {
-	int64_t ceiling = facts->err->code == ERR_THROTTLED ? RETRY_THROTTLE_BASE_MS :
-							      RETRY_BASE_MS;
+	int64_t ceiling = facts->err->code == ERR_THROTTLED ? RETRY_THROTTLE_BASE_MS
+							    : RETRY_BASE_MS;
 	int64_t wait;
 
 	if (!facts->err->retryable || facts->attempts >= facts->max_attempts)

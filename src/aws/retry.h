@@ -18,12 +18,12 @@ enum {
 /* What is known after an attempt has failed. */
 struct retry_facts {
 	const struct error *err;
-	unsigned attempts;       /* made so far, from 1 */
+	unsigned attempts; /* made so far, from 1 */
 	unsigned max_attempts;
-	bool once;               /* must not take effect twice */
-	bool not_sent;           /* no byte of it left */
-	int64_t retry_after_ms;  /* what the server asked for; -1: nothing */
-	uint64_t random;         /* a fresh random number */
+	bool once;              /* must not take effect twice */
+	bool not_sent;          /* no byte of it left */
+	int64_t retry_after_ms; /* what the server asked for; -1: nothing */
+	uint64_t random;        /* a fresh random number */
 };
 
 /* How long to wait before the next attempt, in ms; -1: there is to be none. */

@@ -20,22 +20,22 @@ struct s3_metadata {
 	const char *content_encoding;
 	const char *content_disposition;
 	const char *content_language;
-	const char *redirect;               /* x-amz-website-redirect-location */
-	const struct http_header *others;   /* x-amz-meta-*, storage class, ... */
+	const char *redirect;             /* x-amz-website-redirect-location */
+	const struct http_header *others; /* x-amz-meta-*, storage class, ... */
 	size_t n_others;
 };
 
 /* A write's condition. Both NULL: none. */
 struct s3_condition {
-	const char *if_match;      /* an ETag */
-	bool if_absent;            /* If-None-Match: * */
+	const char *if_match; /* an ETag */
+	bool if_absent;       /* If-None-Match: * */
 };
 
 struct s3_write {
 	const char *bucket;
 	const char *key;
 	struct http_body body;
-	const char *sha256_hex;    /* of the body */
+	const char *sha256_hex; /* of the body */
 	struct s3_metadata metadata;
 	struct s3_condition condition;
 };

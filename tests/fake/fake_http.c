@@ -36,25 +36,26 @@ static void remember(struct fake_http *fake, const struct http_request *req)
 		buf_printf(&headers, "%s: %s\n", req->headers[i].name,
 			   req->headers[i].value);
 	fake_seen_list_push(&fake->seen, (struct fake_seen){
-		.method = xstrdup(req->method),
-		.url = xstrdup(req->url),
-		.headers = buf_take(&headers),
-		.body = read_body(&req->body),
-		.at_ms = fake->clock->now_ms,
-		.timeout_ms = req->timeout_ms,
-		.no_proxy = req->no_proxy,
-		.fresh = req->fresh,
-	});
+						 .method = xstrdup(req->method),
+						 .url = xstrdup(req->url),
+						 .headers = buf_take(&headers),
+						 .body = read_body(&req->body),
+						 .at_ms = fake->clock->now_ms,
+						 .timeout_ms = req->timeout_ms,
+						 .no_proxy = req->no_proxy,
+						 .fresh = req->fresh,
+					 });
 }
 
 static struct fake_reply choose(struct fake_http *fake, const struct http_request *req)
 {
 	if (fake->seen.len == fake->fail_nth)
-		return (struct fake_reply){.fail = ERR_NETWORK};
+		return (struct fake_reply){ .fail = ERR_NETWORK };
 	for (size_t i = 0; i < fake->rules.len; i++) {
 		struct fake_rule *rule = &fake->rules.items[i];
 
-		if (rule->times == 0 || (rule->method && strcmp(rule->method, req->method)) ||
+		if (rule->times == 0 ||
+		    (rule->method && strcmp(rule->method, req->method) != 0) ||
 		    (rule->url_part && !strstr(req->url, rule->url_part)))
 			continue;
 		if (rule->times > 0)
@@ -63,7 +64,7 @@ static struct fake_reply choose(struct fake_http *fake, const struct http_reques
 	}
 	fprintf(stderr, "unforeseen: %s %s\n", req->method, req->url);
 	fake->unforeseen++;
-	return (struct fake_reply){.status = 418};
+	return (struct fake_reply){ .status = 418 };
 }
 
 static void fill_headers(struct http_response *res, const char *text)
@@ -77,7 +78,7 @@ static void fill_headers(struct http_response *res, const char *text)
 
 		*colon = '\0';
 		all[res->n_headers++] =
-			(struct http_header){line, colon + 1 + strspn(colon + 1, " ")};
+			(struct http_header){ line, colon + 1 + strspn(colon + 1, " ") };
 	}
 }
 
@@ -89,7 +90,7 @@ static void answer(struct fake_http *fake, const struct http_feed *feed, struct 
 
 	if (f->timeout_ms > 0 && latency > f->timeout_ms) {
 		clock_sleep_ms(&fake->clock->clock, f->timeout_ms);
-		f->reply = (struct fake_reply){.fail = ERR_TIMEOUT};
+		f->reply = (struct fake_reply){ .fail = ERR_TIMEOUT };
 	} else {
 		clock_sleep_ms(&fake->clock->clock, latency);
 	}
@@ -102,7 +103,8 @@ static void answer(struct fake_http *fake, const struct http_feed *feed, struct 
 		buf_str(&res.body, f->reply.body);
 	if (f->reply.fail) {
 		error_set(&err, f->reply.fail, "scripted failure");
-		err.retryable = f->reply.fail == ERR_NETWORK || f->reply.fail == ERR_TIMEOUT;
+		err.retryable = f->reply.fail == ERR_NETWORK ||
+				f->reply.fail == ERR_TIMEOUT;
 		if (f->reply.not_sent)
 			strcpy(err.service_code, HTTP_NOT_SENT);
 	}
@@ -123,8 +125,8 @@ static int fake_run(struct http *http, const struct http_feed *feed, unsigned pa
 		if (http->cancelled && *http->cancelled)
 			return error_set(err, ERR_CANCELLED, "cancelled");
 		while (!ended && n < parallel && n < FAKE_PARALLEL) {
-			struct http_request req = {0};
-			struct flight f = {0};
+			struct http_request req = { 0 };
+			struct flight f = { 0 };
 			enum http_feed_answer got;
 
 			wait_ms = -1;
@@ -163,7 +165,7 @@ static void fake_free(struct http *http)
 void fake_http_init(struct fake_http *fake, struct clock_fake *clock)
 {
 	*fake = (struct fake_http){
-		.http = {.run = fake_run, .free = fake_free, .clock = &clock->clock},
+		.http = { .run = fake_run, .free = fake_free, .clock = &clock->clock },
 		.clock = clock,
 		.latency_ms = 10,
 	};
@@ -185,13 +187,17 @@ struct fake_rule *fake_http_expect(struct fake_http *fake, const char *method,
 				   const char *url_part, int status, const char *headers,
 				   const char *body)
 {
-	return fake_rules_push(&fake->rules, (struct fake_rule){
-		.method = method,
-		.url_part = url_part,
-		.reply = {.status = status, .headers = headers, .body = body,
-			  .fail = status ? ERR_NONE : ERR_NETWORK},
-		.times = 1,
-	});
+	return fake_rules_push(
+		&fake->rules,
+		(struct fake_rule){
+			.method = method,
+			.url_part = url_part,
+			.reply = { .status = status,
+				   .headers = headers,
+				   .body = body,
+				   .fail = status ? ERR_NONE : ERR_NETWORK },
+			.times = 1,
+		});
 }
 
 bool fake_http_check(const struct fake_http *fake)

@@ -17,15 +17,15 @@ struct fake_reply {
 	const char *headers; /* "Name: value\n..."; may be NULL */
 	const char *body;    /* may be NULL */
 	enum error_code fail;
-	bool not_sent;       /* with fail: service_code HTTP_NOT_SENT */
-	int64_t latency_ms;  /* 0: the fake's */
+	bool not_sent;      /* with fail: service_code HTTP_NOT_SENT */
+	int64_t latency_ms; /* 0: the fake's */
 };
 
 struct fake_rule {
 	const char *method;   /* NULL: any */
 	const char *url_part; /* NULL: any */
 	struct fake_reply reply;
-	int times;            /* left; -1: for ever */
+	int times; /* left; -1: for ever */
 };
 
 struct fake_seen {
@@ -48,7 +48,7 @@ struct fake_http {
 	struct fake_rules rules;
 	struct fake_seen_list seen;
 	int64_t latency_ms;
-	size_t fail_nth;  /* from 1; that request gets no answer (ERR_NETWORK); 0: none */
+	size_t fail_nth; /* from 1; that request gets no answer (ERR_NETWORK); 0: none */
 	size_t most_in_flight;
 	size_t unforeseen;
 };
