@@ -1,0 +1,288 @@
+#include "run/deploy.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "run/deploy_private.h"
+#include "run/execute.h"
+
+enum { MAX_WILDCARDS = 15, LEASE_POLL_MS = 2000, WAIT_TIMEOUT_S = 900 };
+
+/* Opening */
+
+static int open_site(struct deploy *d, struct deploy_site *s, struct error *err)
+{
+	const struct deploy_options *o = d->options;
+	const struct source_options from = {
+		.repo = o->repo,
+		.config = o->config,
+		.site = s->site,
+		.commit = &o->head,
+		.wanted = o->source,
+	};
+
+	s->bucket = s->site->bucket.kind == VALUE_LITERAL ? s->site->bucket.text : NULL;
+	if (!s->bucket && !o->offline)
+		return error_set(
+			err, ERR_CONFIG,
+			"site %s has no bucket: give --bucket, or `bucket:` in crc.yml",
+			s->site->name);
+	if (source_open(&s->source, &from, err) < 0)
+		return -1;
+	s->n_viewers = s->site->distributions.len;
+	s->viewers = arena_alloc(&d->arena, s->n_viewers * sizeof(*s->viewers));
+	s->distributions = arena_alloc(&d->arena,
+				       s->n_viewers * sizeof(*s->distributions));
+	return source_snapshot(&s->source, &d->arena, &s->head, err);
+}
+
+static bool is_wanted(const struct deploy_options *o, const struct site *site)
+{
+	return !o->only_site || str_eq(o->only_site, site->name);
+}
+
+static int open_sites(struct deploy *d, struct error *err)
+{
+	const struct site_list *all = &d->options->config->sites;
+
+	d->sites = arena_alloc(&d->arena, all->len * sizeof(*d->sites));
+	for (size_t i = 0; i < all->len; i++)
+		if (is_wanted(d->options, &all->items[i]))
+			d->sites[d->n_sites++].site = &all->items[i];
+	if (!d->n_sites)
+		return error_set(err, ERR_CONFIG, "there is no site %s",
+				 d->options->only_site ? d->options->only_site
+						       : "to deploy");
+	for (size_t i = 0; i < d->n_sites; i++)
+		if (open_site(d, &d->sites[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+static bool shares_distribution(const struct site *a, const struct site *b)
+{
+	for (size_t i = 0; i < a->distributions.len; i++)
+		for (size_t j = 0; j < b->distributions.len; j++)
+			if (str_eq(a->distributions.items[i].text,
+				   b->distributions.items[j].text))
+				return true;
+	return false;
+}
+
+static void find_neighbours(struct deploy *d)
+{
+	for (size_t i = 0; i < d->n_sites; i++) {
+		struct deploy_site *s = &d->sites[i];
+
+		s->neighbours = arena_alloc(&d->arena,
+					    d->n_sites * sizeof(*s->neighbours));
+		for (size_t j = 0; j < d->n_sites; j++)
+			if (j != i && shares_distribution(s->site, d->sites[j].site))
+				s->neighbours[s->n_neighbours++] = (struct neighbour){
+					d->sites[j].site->prefix, &d->sites[j].head,
+					d->sites[j].site->index
+				};
+	}
+}
+
+/* Planning */
+
+static void fill_input(const struct deploy *d, const struct deploy_site *s,
+		       struct site_input *in)
+{
+	bool offline = d->options->offline;
+
+	*in = (struct site_input){
+		.config = d->options->config,
+		.site = s->site,
+		.bucket = s->bucket,
+		.head = s->head,
+		.knowledge = offline          ? KNOW_GIT
+			     : s->read.exists ? KNOW_STATE
+					      : KNOW_NOTHING,
+		.state = !offline && s->read.exists ? &s->read.state : NULL,
+		.base = s->base,
+		.base_commit = d->has_base_commit ? &d->base_commit : NULL,
+		.base_why = offline ? d->base_why : s->order_why,
+		.live = s->live,
+		.live_is_complete = s->live_is_complete,
+		.audit = d->options->audit,
+		.viewers = s->viewers,
+		.n_viewers = s->n_viewers,
+		.neighbours = s->neighbours,
+		.n_neighbours = s->n_neighbours,
+	};
+}
+
+static void build_plan(struct deploy *d, struct plan *plan)
+{
+	struct site_input *inputs = xcalloc(d->n_sites, sizeof(*inputs));
+	struct plan_options options = {
+		.head = d->options->head,
+		.offline = d->options->offline,
+		.now_s = clock_wall_ms(d->options->clock) / 1000,
+		.cover = { d->options->max_paths, MAX_WILDCARDS },
+		.max_delete = d->options->max_delete,
+	};
+	size_t n = 0;
+
+	for (size_t i = 0; i < d->n_sites; i++)
+		if (!d->sites[i].superseded)
+			fill_input(d, &d->sites[i], &inputs[n++]);
+	plan_build(&options, inputs, n, plan);
+	for (size_t i = 0; i < d->notes.len; i++)
+		note_list_push(&plan->notes, d->notes.items[i]);
+	free(inputs);
+}
+
+/* Executing */
+
+static int run_plan(struct deploy *d, struct outcome *o, bool *touched, struct error *err)
+{
+	struct execute_site *sites = xcalloc(d->n_sites, sizeof(*sites));
+	struct execute_options options = {
+		.aws = d->options->aws,
+		.sites = sites,
+		.progress = d->options->progress,
+		.concurrency = d->options->concurrency,
+		.wait = d->options->wait,
+		.wait_timeout_s = WAIT_TIMEOUT_S,
+	};
+	size_t n = 0;
+	int rc;
+
+	for (size_t i = 0; i < d->n_sites; i++) {
+		struct deploy_site *s = &d->sites[i];
+
+		if (!s->superseded)
+			sites[n++] = (struct execute_site){
+				.source = &s->source,
+				.read = &s->read,
+				.run = d->options->run,
+				.now_s = clock_wall_ms(d->options->clock) / 1000,
+			};
+	}
+	rc = execute(&options, o, touched, err);
+	free(sites);
+	return rc;
+}
+
+static bool all_superseded(const struct deploy *d, struct outcome *o)
+{
+	for (size_t i = 0; i < d->n_sites; i++) {
+		const struct deploy_site *s = &d->sites[i];
+		char hex[OID_HEX_SIZE];
+		const struct state *state = &s->read.state;
+
+		if (!s->superseded)
+			return false;
+		o->superseded_by = arena_strdup(&o->arena,
+						oid_hex(state->journal.is_set
+								? &state->journal.commit
+								: &state->deployed.commit,
+							hex));
+		o->superseded_why = s->order_why;
+	}
+	return true;
+}
+
+static int conclude(struct outcome *o, enum verdict v)
+{
+	o->verdict = v;
+	return 0;
+}
+
+/* One round: read, decide, plan, execute. *again: somebody else was faster. */
+static int round_trip(struct deploy *d, struct outcome *o, bool *again, struct error *err)
+{
+	const struct progress *p = d->options->progress;
+	bool touched = false;
+
+	if (!d->options->offline &&
+	    (deploy_read(d, err) < 0 || deploy_decide_order(d, err) < 0))
+		return -1;
+	if (!d->options->offline && all_superseded(d, o))
+		return conclude(o, VERDICT_SUPERSEDED);
+	if (!d->options->offline && deploy_look(d, err) < 0)
+		return -1;
+	plan_release(&o->plan);
+	build_plan(d, &o->plan);
+	if (p && p->planned)
+		p->planned(p->ctx, &o->plan);
+	if (d->options->dry_run || d->options->offline)
+		return conclude(o, VERDICT_PLANNED);
+	if (o->plan.refused) {
+		o->verdict = VERDICT_REFUSED;
+		return error_set(err, o->plan.refused, "%s", o->plan.refusal);
+	}
+	if (plan_is_empty(&o->plan))
+		return conclude(o, VERDICT_NOTHING);
+	if (run_plan(d, o, &touched, err) == 0)
+		return conclude(o, VERDICT_DONE);
+	*again = !touched && err->code == ERR_CONDITION;
+	if (touched && err->code != ERR_ORDER)
+		o->verdict = VERDICT_PARTIAL;
+	return -1;
+}
+
+static int run_rounds(struct deploy *d, struct outcome *o, struct error *err)
+{
+	int64_t until_ms = clock_monotonic_ms(d->options->clock) +
+			   d->options->lock_timeout_s * INT64_C(1000);
+
+	for (;;) {
+		bool again = false;
+
+		if (round_trip(d, o, &again, err) == 0)
+			return 0;
+		if (!again)
+			return -1;
+		if (clock_monotonic_ms(d->options->clock) >= until_ms)
+			return error_set(err, ERR_LOCKED,
+					 "other deploys were faster for %" PRId64 " s",
+					 d->options->lock_timeout_s);
+		error_clear(err);
+		clock_sleep_ms(d->options->clock, LEASE_POLL_MS / 4);
+	}
+}
+
+int deploy_run(struct deploy *d, const struct deploy_options *options, struct outcome *o,
+	       struct error *err)
+{
+	int64_t start_ms = clock_monotonic_ms(options->clock);
+	int rc;
+
+	*d = (struct deploy){ .options = options };
+	*o = (struct outcome){ .verdict = VERDICT_FAILED };
+	rc = open_sites(d, err);
+	if (rc == 0) {
+		find_neighbours(d);
+		rc = options->offline ? deploy_find_base(d, err) : 0;
+	}
+	if (rc == 0)
+		rc = run_rounds(d, o, err);
+	o->duration_ms = clock_monotonic_ms(options->clock) - start_ms;
+	if (rc == 0)
+		return 0;
+	if (o->verdict == VERDICT_PARTIAL && error_exit_status(err->code) != 3 &&
+	    err->code != ERR_CANCELLED)
+		err->code = ERR_PARTIAL;
+	o->error = *err;
+	return -1;
+}
+
+void deploy_release(struct deploy *d)
+{
+	for (size_t i = 0; i < d->n_sites; i++) {
+		struct deploy_site *s = &d->sites[i];
+
+		deploy_forget_reading(s);
+		source_release(&s->source);
+		snapshot_release(&s->head);
+		snapshot_release(&s->base);
+	}
+	note_list_release(&d->notes);
+	arena_release(&d->arena);
+	*d = (struct deploy){ .options = NULL };
+}

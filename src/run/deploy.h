@@ -1,0 +1,84 @@
+/* deploy.h - the whole pipeline: read what is, decide the order, plan, execute.
+ *
+ * The only place that knows the sequence. Everything that a plan or a report borrows lives in
+ * struct deploy, which outlives them. */
+#ifndef RUN_DEPLOY_H
+#define RUN_DEPLOY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "aws/client.h"
+#include "aws/cloudfront.h"
+#include "base/log.h"
+#include "core/config.h"
+#include "core/outcome.h"
+#include "io/git.h"
+#include "run/claim.h"
+#include "run/progress.h"
+#include "run/source.h"
+
+struct deploy_options {
+	struct repo *repo;
+	const struct config *config; /* environment resolved */
+	const char *only_site;       /* NULL: all */
+	struct oid head;
+	const struct oid *base;   /* --base, or NULL */
+	const struct oid *before; /* the push event's, or NULL */
+	const char *ref;          /* the branch that is deployed, or NULL */
+	struct state_run run;
+	enum source_kind source;
+	bool dry_run;
+	bool offline;
+	bool wait;
+	bool audit;
+	bool allow_rollback;
+	int64_t max_delete; /* -1: the default */
+	size_t max_paths;
+	unsigned concurrency;
+	int64_t lock_timeout_s;
+	struct aws *aws;       /* NULL when offline */
+	struct http *http;     /* to ask the git remote; may be NULL */
+	const char *git_token; /* for that; may be NULL */
+	const struct clock *clock;
+	const struct progress *progress; /* may be NULL */
+};
+
+struct deploy_site {
+	const struct site *site;
+	const char *bucket; /* NULL: not configured (offline) */
+	struct source source;
+	struct snapshot head;
+	struct snapshot base;
+	struct claim_read read;
+	struct cf_distribution *distributions;
+	struct viewer *viewers;
+	size_t n_viewers;
+	struct live_list live;
+	bool live_is_complete;
+	struct neighbour *neighbours;
+	size_t n_neighbours;
+	bool superseded;
+	const char *order_why;
+	struct arena read_arena; /* what one reading found */
+};
+
+struct deploy {
+	const struct deploy_options *options;
+	struct arena arena;
+	struct deploy_site *sites;
+	size_t n_sites;
+	struct note_list notes; /* of the reading; they become the plan's */
+	struct oid base_commit;
+	bool has_base_commit;
+	const char *base_why;
+};
+
+/* Runs it. 0: o->verdict is PLANNED, DONE, NOTHING or SUPERSEDED. -1: the error; o->verdict is
+ * REFUSED, PARTIAL or FAILED, and o->plan holds the plan if there was one. d is released
+ * after the outcome. */
+int deploy_run(struct deploy *d, const struct deploy_options *options, struct outcome *o,
+	       struct error *err);
+void deploy_release(struct deploy *d);
+
+#endif

@@ -1,0 +1,42 @@
+/* execute.h - walks a plan: does what each step says, in order, and writes down what came of
+ * it. Decides nothing that the plan has decided.
+ *
+ * Under each site's claim, which is renewed while the work goes on; no request starts that
+ * could outlive it. A failure stops the walk: claims are given up, journals stay, and the
+ * next run finishes. */
+#ifndef RUN_EXECUTE_H
+#define RUN_EXECUTE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "aws/client.h"
+#include "core/outcome.h"
+#include "run/claim.h"
+#include "run/progress.h"
+#include "run/source.h"
+
+/* What a site needs beside its plan; same index as in plan.sites. */
+struct execute_site {
+	const struct source *source;
+	struct claim_read *read; /* what was found; its lists are borrowed */
+	struct state_run run;
+	int64_t now_s; /* when the deploy is said to have happened */
+};
+
+struct execute_options {
+	struct aws *aws;
+	struct execute_site *sites;
+	const struct progress *progress;
+	unsigned concurrency;
+	bool wait; /* until invalidations are completed */
+	int64_t wait_timeout_s;
+};
+
+/* Executes o->plan. 0: all is done. -1: ERR_CONDITION before anything was touched (another
+ * deploy was faster: read and plan again), ERR_PARTIAL when a later run has to finish
+ * (journalled), or what went wrong when nothing was touched. *touched tells which. */
+int execute(const struct execute_options *options, struct outcome *o, bool *touched,
+	    struct error *err);
+
+#endif

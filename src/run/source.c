@@ -1,0 +1,418 @@
+#include "run/source.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "codec/encode.h"
+#include "codec/hash.h"
+
+enum { PROBLEMS_NAMED = 5, PROBLEMS_BYTES = 800, POINTER_MAX = 1024 };
+
+/* Opening */
+
+void source_release(struct source *s)
+{
+	free(s->folder);
+	*s = (struct source){ .repo = NULL };
+}
+
+static bool enter_nothing(void *ctx, const char *path)
+{
+	(void)ctx;
+	(void)path;
+	return false;
+}
+
+static int visit_nothing(void *ctx, const struct fs_item *item, struct error *err)
+{
+	(void)ctx;
+	(void)item;
+	(void)err;
+	return 0;
+}
+
+/* A walk that enters nothing only opens the folder. */
+static bool folder_on_disk(const struct source *s)
+{
+	struct fs_visitor nobody = { enter_nothing, visit_nothing, NULL };
+	struct error err = ERROR_INIT;
+
+	return s->folder && fs_walk(s->folder, &nobody, &err) == 0;
+}
+
+static bool folder_in_commit(const struct source *s, const struct oid *commit)
+{
+	struct repo_item item;
+	struct error err = ERROR_INIT;
+
+	return repo_lookup(s->repo, commit, s->site->path, &item, &err) == 0 &&
+	       item.mode == REPO_FOLDER;
+}
+
+static char *disk_folder(struct repo *repo, const char *path)
+{
+	CLEANUP(buf) struct buf b = BUF_INIT(8192);
+	const char *top = repo_worktree(repo);
+
+	if (!top)
+		return NULL;
+	buf_printf(&b, "%s%s%s", top, *path ? "/" : "", path);
+	return buf_take(&b);
+}
+
+static int settle_kind(struct source *s, enum source_kind wanted, struct error *err)
+{
+	const char *path = *s->site->path ? s->site->path : ".";
+	bool committed = folder_in_commit(s, &s->commit);
+
+	if (wanted != SOURCE_WORKTREE && committed && !s->site->build) {
+		s->kind = SOURCE_COMMIT;
+		return 0;
+	}
+	if (wanted == SOURCE_COMMIT)
+		return error_set(
+			err, ERR_CONFIG,
+			"site %s: the commit has no folder %s: check `path`, or use "
+			"--source worktree if a build makes it",
+			s->site->name, path);
+	if (folder_on_disk(s)) {
+		s->kind = SOURCE_WORKTREE;
+		return 0;
+	}
+	return error_set(
+		err, ERR_CONFIG,
+		"site %s: there is no folder %s in the commit or on the disk: check "
+		"`path` (it counts from the top of the repository)",
+		s->site->name, path);
+}
+
+int source_open(struct source *s, const struct source_options *options, struct error *err)
+{
+	const char *path = options->site->path;
+	struct error ignored = ERROR_INIT;
+
+	*s = (struct source){
+		.repo = options->repo,
+		.config = options->config,
+		.site = options->site,
+		.commit = *options->commit,
+		.folder = disk_folder(options->repo, path),
+	};
+	if (settle_kind(s, options->wanted, err) < 0)
+		return -1;
+	if (s->kind == SOURCE_COMMIT && s->folder)
+		repo_count_edits(s->repo, &s->commit, path, &s->edits, &ignored);
+	return 0;
+}
+
+/* Snapshots */
+
+struct gathering {
+	const struct source *source;
+	struct arena *arena;
+	struct snapshot *out;
+	struct buf problems; /* owned; the first few, a line each */
+	size_t n_problems;
+};
+
+static void gathering_release(struct gathering *g)
+{
+	buf_release(&g->problems);
+}
+
+static struct gathering gathering_of(const struct source *s, struct arena *arena,
+				     struct snapshot *out)
+{
+	return (struct gathering){
+		.source = s,
+		.arena = arena,
+		.out = out,
+		.problems = BUF_INIT(PROBLEMS_BYTES),
+	};
+}
+
+static void problem(struct gathering *g, const char *path, const char *what)
+{
+	if (g->n_problems++ >= PROBLEMS_NAMED)
+		return;
+	buf_str(&g->problems, "\n  ");
+	for (const unsigned char *c = (const unsigned char *)path; *c; c++) {
+		if (*c < 0x20 || *c >= 0x7F)
+			buf_printf(&g->problems, "\\x%02x", *c);
+		else
+			buf_char(&g->problems, (char)*c);
+	}
+	buf_printf(&g->problems, ": %s", what);
+}
+
+static bool name_is_sound(struct gathering *g, const char *path)
+{
+	size_t n = strlen(path);
+
+	if (!str_is_utf8(path, n))
+		problem(g, path, "the name is not UTF-8, which S3 keys are: rename it");
+	else if (n + strlen(g->source->site->prefix) > 1024)
+		problem(g, path, "longer than the 1,024 bytes that S3 allows a key");
+	else if (str_starts(path, ".crc/"))
+		problem(g, path,
+			"crc keeps its own state under .crc/: rename the folder");
+	else
+		return true;
+	return false;
+}
+
+static bool enter_folder(void *ctx, const char *path)
+{
+	struct gathering *g = ctx;
+
+	return !config_skips_folder(g->source->config, g->source->site, path);
+}
+
+static const char *mode_problem(enum repo_mode mode)
+{
+	switch (mode) {
+	case REPO_SYMLINK:
+		return "a symbolic link, which S3 does not have: put a file there, or exclude it";
+	case REPO_SUBMODULE:
+		return "a submodule, whose files are not in this commit: exclude it, or deploy "
+		       "a build that contains them";
+	default:
+		return NULL;
+	}
+}
+
+static int visit_item(void *ctx, const struct repo_item *item, struct error *err)
+{
+	struct gathering *g = ctx;
+	const char *wrong = mode_problem(item->mode);
+
+	(void)err;
+	if (!config_uploads(g->source->config, g->source->site, item->path))
+		return 0;
+	if (wrong) {
+		problem(g, item->path, wrong);
+		return 0;
+	}
+	if (name_is_sound(g, item->path))
+		snapshot_push(g->out, (struct entry){
+					      .path = arena_strdup(g->arena, item->path),
+					      .id = item->id,
+				      });
+	return 0;
+}
+
+static int digest_on_disk(const struct source *s, const char *path, struct fs_digest *out,
+			  struct error *err)
+{
+	CLEANUP(fs_file) struct fs_file file = FS_FILE_INIT;
+
+	if (fs_open_beneath(s->folder, path, &file, err) < 0)
+		return -1;
+	return fs_digest_file(&file, path, out, err);
+}
+
+static int visit_file(void *ctx, const struct fs_item *item, struct error *err)
+{
+	struct gathering *g = ctx;
+	struct fs_digest digest;
+
+	if (!config_uploads(g->source->config, g->source->site, item->path))
+		return 0;
+	if (item->kind != FS_FILE) {
+		problem(g, item->path,
+			item->kind == FS_SYMLINK ? mode_problem(REPO_SYMLINK)
+						 : "not a regular file: exclude it");
+		return 0;
+	}
+	if (!name_is_sound(g, item->path))
+		return 0;
+	if (digest_on_disk(g->source, item->path, &digest, err) < 0)
+		return -1;
+	snapshot_push(g->out, (struct entry){
+				      .path = arena_strdup(g->arena, item->path),
+				      .id = digest.blob,
+			      });
+	return 0;
+}
+
+static int finish(struct gathering *g, struct error *err)
+{
+	if (g->n_problems)
+		return error_set(err, ERR_DATA,
+				 "site %s: %zu path%s cannot be deployed:%s%s",
+				 g->source->site->name, g->n_problems,
+				 g->n_problems == 1 ? "" : "s", g->problems.data,
+				 g->n_problems > PROBLEMS_NAMED ? "\n  ..." : "");
+	snapshot_sort(g->out);
+	return 0;
+}
+
+static int gather_commit(struct gathering *g, const struct oid *commit, struct error *err)
+{
+	struct repo_visitor visitor = { enter_folder, visit_item, g };
+	const struct source *s = g->source;
+
+	return repo_walk(s->repo, commit, s->site->path, &visitor, err);
+}
+
+static int gather_worktree(struct gathering *g, struct error *err)
+{
+	struct fs_visitor visitor = { enter_folder, visit_file, g };
+
+	return fs_walk(g->source->folder, &visitor, err);
+}
+
+int source_snapshot(const struct source *s, struct arena *arena, struct snapshot *out,
+		    struct error *err)
+{
+	CLEANUP(gathering) struct gathering g = gathering_of(s, arena, out);
+	int rc = s->kind == SOURCE_COMMIT ? gather_commit(&g, &s->commit, err)
+					  : gather_worktree(&g, err);
+
+	if (rc < 0 || finish(&g, err) < 0)
+		return -1;
+	if (!out->len)
+		return error_set(
+			err, ERR_CONFIG,
+			"site %s: nothing to upload in %s: an empty site would delete "
+			"all that is deployed; check `path`, `exclude` and the build",
+			s->site->name, *s->site->path ? s->site->path : ".");
+	return 0;
+}
+
+int source_snapshot_of(const struct source *s, const struct oid *commit,
+		       struct arena *arena, struct snapshot *out, struct error *err)
+{
+	CLEANUP(gathering) struct gathering g = gathering_of(s, arena, out);
+	int rc;
+
+	if (!folder_in_commit(s, commit))
+		return 0;
+	/* What could not be deployed was not: its problems are not ours. */
+	rc = gather_commit(&g, commit, err);
+	snapshot_sort(out);
+	return rc;
+}
+
+/* Content */
+
+void content_release(struct content *c)
+{
+	buf_release(&c->bytes);
+	fs_file_release(&c->file);
+}
+
+/* The SHA-256 (hex) that an LFS pointer names; false: not a pointer.
+ * github.com/git-lfs/git-lfs, docs/spec.md */
+static bool pointer_sha256(const char *text, size_t n, char out[65])
+{
+	static const char version[] = "version https://git-lfs.github.com/spec/v1\n";
+	static const char oid[] = "\noid sha256:";
+	const char *at;
+
+	if (n > POINTER_MAX || strncmp(text, version, sizeof(version) - 1) != 0)
+		return false;
+	at = strstr(text, oid);
+	if (!at || strspn(at + sizeof(oid) - 1, "0123456789abcdef") < 64)
+		return false;
+	memcpy(out, at + sizeof(oid) - 1, 64);
+	out[64] = '\0';
+	return true;
+}
+
+static bool has_sha256(const struct fs_digest *d, const char *hex)
+{
+	unsigned char bytes[HASH_SHA256_SIZE];
+
+	return decode_hex(hex, sizeof(bytes), bytes) &&
+	       memcmp(bytes, d->sha256, sizeof(bytes)) == 0;
+}
+
+static int open_beneath(const char *root, const char *path, struct content *out,
+			struct error *err)
+{
+	fs_file_release(&out->file);
+	out->file = (struct fs_file)FS_FILE_INIT;
+	if (fs_open_beneath(root, path, &out->file, err) < 0)
+		return -1;
+	out->len = out->file.size;
+	return fs_digest_file(&out->file, path, &out->digest, err);
+}
+
+static bool open_lfs_object(const struct source *s, const char *sha256,
+			    struct content *out)
+{
+	CLEANUP(buf) struct buf path = BUF_INIT(8192);
+	struct error ignored = ERROR_INIT;
+	char *slash;
+
+	repo_lfs_path(s->repo, sha256, &path);
+	slash = strrchr(path.data, '/');
+	if (!slash)
+		return false;
+	*slash = '\0';
+	return open_beneath(path.data, slash + 1, out, &ignored) == 0 &&
+	       has_sha256(&out->digest, sha256);
+}
+
+static int follow_pointer(const struct source *s, const char *path, const char *sha256,
+			  struct content *out, struct error *err)
+{
+	struct error ignored = ERROR_INIT;
+
+	if (open_lfs_object(s, sha256, out))
+		return 0;
+	if (s->folder && open_beneath(s->folder, path, out, &ignored) == 0 &&
+	    has_sha256(&out->digest, sha256))
+		return 0;
+	return error_set(
+		err, ERR_DATA,
+		"%s is kept in Git LFS and its content is not in this clone: run `git "
+		"lfs pull`, or check out with `lfs: true`",
+		path);
+}
+
+static int read_commit(const struct source *s, const struct entry *e, struct content *out,
+		       struct error *err)
+{
+	CLEANUP(buf) struct buf whole = BUF_INIT(8192);
+	char sha256[65];
+
+	buf_printf(&whole, "%s%s%s", s->site->path, *s->site->path ? "/" : "", e->path);
+	if (repo_blob(s->repo, &e->id, whole.data, &out->bytes, err) < 0)
+		return error_wrap(err, "%s", e->path);
+	out->len = (int64_t)out->bytes.len;
+	if (pointer_sha256(out->bytes.data, out->bytes.len, sha256)) {
+		buf_release(&out->bytes);
+		return follow_pointer(s, e->path, sha256, out, err);
+	}
+	fs_digest_bytes(out->bytes.data, out->bytes.len, &out->digest);
+	return 0;
+}
+
+static int read_worktree(const struct source *s, const struct entry *e,
+			 struct content *out, struct error *err)
+{
+	CLEANUP(buf) struct buf head = BUF_INIT(POINTER_MAX);
+	char sha256[65];
+
+	if (open_beneath(s->folder, e->path, out, err) < 0)
+		return -1;
+	if (!oid_equal(&out->digest.blob, &e->id))
+		return error_set(err, ERR_CONFLICT,
+				 "%s changed while it was being deployed", e->path);
+	if (out->len > POINTER_MAX)
+		return 0;
+	if (fs_file_read(&out->file, e->path, &head, err) < 0)
+		return -1;
+	if (pointer_sha256(head.data, head.len, sha256))
+		return follow_pointer(s, e->path, sha256, out, err);
+	return 0;
+}
+
+int source_read(const struct source *s, const struct entry *e, struct content *out,
+		struct error *err)
+{
+	return s->kind == SOURCE_COMMIT ? read_commit(s, e, out, err)
+					: read_worktree(s, e, out, err);
+}

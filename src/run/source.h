@@ -1,0 +1,75 @@
+/* source.h - where a site's bytes come from: a commit, or the work tree.
+ *
+ * Snapshots are made without reading file contents where git knows their ids already. What
+ * cannot be deployed truthfully is refused by name: symbolic links, submodules, names that
+ * are not UTF-8, LFS pointers whose content is not here. */
+#ifndef RUN_SOURCE_H
+#define RUN_SOURCE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "core/config.h"
+#include "core/plan.h"
+#include "io/fs.h"
+#include "io/git.h"
+
+enum source_kind { SOURCE_AUTO, SOURCE_COMMIT, SOURCE_WORKTREE };
+
+struct source {
+	struct repo *repo;           /* borrowed */
+	const struct config *config; /* borrowed */
+	const struct site *site;     /* borrowed */
+	enum source_kind kind;       /* COMMIT or WORKTREE, never AUTO */
+	struct oid commit;
+	char *folder; /* the site's on disk; NULL when bare */
+	size_t edits; /* uncommitted ones that a commit source leaves out */
+};
+
+/* All is borrowed; the commit is copied. */
+struct source_options {
+	struct repo *repo;
+	const struct config *config;
+	const struct site *site;
+	const struct oid *commit;
+	enum source_kind wanted;
+};
+
+/* Settles where the site is: in the commit, else (AUTO) on the disk. ERR_CONFIG: neither, or
+ * not where it was asked for; the message says what there is. */
+int source_open(struct source *s, const struct source_options *options,
+		struct error *err);
+void source_release(struct source *s);
+
+/* All that the site uploads, sorted; strings in the arena. ERR_DATA: something in it cannot
+ * be deployed (all such paths, up to a few, are named). ERR_CONFIG: it is empty. */
+int source_snapshot(const struct source *s, struct arena *arena, struct snapshot *out,
+		    struct error *err);
+/* The same for another commit; a folder that it lacks is an empty snapshot. */
+int source_snapshot_of(const struct source *s, const struct oid *commit,
+		       struct arena *arena, struct snapshot *out, struct error *err);
+
+/* A path's content: bytes in memory, or an open file. */
+struct content {
+	struct buf bytes;
+	struct fs_file file; /* fd < 0: the bytes */
+	int64_t len;
+	struct fs_digest digest;
+};
+
+#define CONTENT_INIT                                                  \
+	{                                                             \
+		.bytes = BUF_INIT(SIZE_MAX / 4), .file = FS_FILE_INIT \
+	}
+
+void content_release(struct content *c);
+
+/* Opens what is sent for an entry and digests it. An LFS pointer is followed: the bytes must
+ * have the pointer's SHA-256. ERR_CONFLICT: a file of the work tree is not any more what the
+ * snapshot saw. */
+int source_read(const struct source *s, const struct entry *e, struct content *out,
+		struct error *err);
+
+#endif
