@@ -1,0 +1,34 @@
+/* cloud.h - the engine, the credentials and the client, put together for a command. */
+#ifndef ACTION_CLOUD_H
+#define ACTION_CLOUD_H
+
+#include <stdbool.h>
+
+#include "action/options.h"
+#include "aws/client.h"
+#include "aws/creds.h"
+#include "base/log.h"
+#include "io/http.h"
+
+struct cloud {
+	struct http *http;
+	struct aws_creds *creds;
+	struct aws *aws;
+};
+
+struct cloud_options {
+	const char *const *env;
+	const struct log *log;
+	const char *region; /* NULL: as the environment and the profile have it */
+	const char *role_to_assume;
+	bool no_metadata;
+	bool mask; /* print masks for keys that are fetched */
+	const volatile int *cancelled;
+};
+
+/* Whether credentials are configured anywhere but in instance metadata. */
+bool cloud_is_configured(const struct cloud_options *options);
+int cloud_open(struct cloud *c, const struct cloud_options *options, struct error *err);
+void cloud_release(struct cloud *c);
+
+#endif

@@ -1,0 +1,126 @@
+#include "action/display.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "core/report.h"
+
+enum { TEXT_MAX = 256 << 20, ROWS = 40, REDRAW_MS = 100 };
+
+int display_print(const struct buf *text, struct error *err)
+{
+	if (fwrite(text->data, 1, text->len, stdout) != text->len || fflush(stdout) != 0)
+		return error_set(err, ERR_IO, "write to stdout: %s", strerror(errno));
+	return 0;
+}
+
+void display_end_line(struct display *d)
+{
+	if (d->line_is_open)
+		fputs("\r\033[K", stderr);
+	d->line_is_open = false;
+}
+
+static void print(const struct buf *text)
+{
+	struct error ignored = ERROR_INIT;
+
+	/* A lost line of progress must not stop a deploy; the result is checked. */
+	display_print(text, &ignored);
+}
+
+static void planned(void *ctx, const struct plan *plan)
+{
+	struct display *d = ctx;
+	CLEANUP(buf) struct buf text = BUF_INIT(TEXT_MAX);
+	struct report_style style = { d->color, ROWS };
+
+	if (d->json)
+		report_plan_json(plan, &text);
+	else if (!d->quiet)
+		report_plan_text(plan, &style, &text);
+	display_end_line(d);
+	print(&text);
+}
+
+static void step(void *ctx, const struct plan *plan, size_t i,
+		 const struct step_outcome *outcome)
+{
+	struct display *d = ctx;
+	CLEANUP(buf) struct buf text = BUF_INIT(TEXT_MAX);
+
+	if (!d->json)
+		return;
+	report_step_json(plan, i, outcome, &text);
+	print(&text);
+}
+
+static void sent(void *ctx, int64_t bytes, int64_t bytes_total, size_t steps,
+		 size_t steps_total)
+{
+	struct display *d = ctx;
+	CLEANUP(buf) struct buf line = BUF_INIT(256);
+	int64_t now_ms = clock_monotonic_ms(clock_real());
+
+	if (!d->progress_line || now_ms - d->last_ms < REDRAW_MS)
+		return;
+	d->last_ms = now_ms;
+	buf_printf(&line, "\r\033[K  %zu of %zu, ", steps, steps_total);
+	report_size(&line, bytes);
+	buf_str(&line, " of ");
+	report_size(&line, bytes_total);
+	fputs(line.data, stderr);
+	d->line_is_open = true;
+}
+
+static void waiting(void *ctx, const char *text)
+{
+	struct display *d = ctx;
+	CLEANUP(buf) struct buf line = BUF_INIT(1024);
+
+	report_name(&line, text);
+	if (d->quiet)
+		return;
+	display_end_line(d);
+	fprintf(stderr, d->progress_line ? "\r\033[K  %s" : "  %s\n", line.data);
+	d->line_is_open = d->progress_line;
+}
+
+static void log_line(void *ctx, enum log_level level, const char *line)
+{
+	struct display *d = ctx;
+
+	(void)level;
+	display_end_line(d);
+	fprintf(stderr, "  . %s\n", line);
+}
+
+static bool wants_color(const struct options *o, const char *const *env)
+{
+	if (str_eq(o->color, "always"))
+		return true;
+	if (str_eq(o->color, "never") || options_env(env, "NO_COLOR"))
+		return false;
+	return isatty(STDOUT_FILENO) && !str_eq(options_env(env, "TERM"), "dumb");
+}
+
+void display_init(struct display *d, const struct options *o, const char *const *env)
+{
+	*d = (struct display){
+		.json = o->json,
+		.quiet = o->quiet,
+		.color = wants_color(o, env),
+		.progress_line = !o->quiet && !o->json && isatty(STDERR_FILENO),
+	};
+	d->progress = (struct progress){ d, planned, step, sent, waiting };
+	d->log = (struct log){ o->verbose || str_eq(options_env(env, "RUNNER_DEBUG"), "1")
+				       ? LOG_DEBUG
+				       : LOG_WARN,
+			       log_line, d };
+}

@@ -1,0 +1,31 @@
+/* display.h - what a user sees while a deploy runs: text, a progress line on a terminal, or
+ * JSON lines. */
+#ifndef ACTION_DISPLAY_H
+#define ACTION_DISPLAY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "action/options.h"
+#include "base/log.h"
+#include "run/progress.h"
+
+struct display {
+	bool json;
+	bool quiet;
+	bool color;
+	bool progress_line; /* stderr is a terminal */
+	bool line_is_open;
+	bool grouped;             /* on a GitHub runner */
+	int64_t last_ms;          /* when the progress line was last drawn */
+	struct progress progress; /* hand this to deploy_run */
+	struct log log;
+};
+
+void display_init(struct display *d, const struct options *o, const char *const *env);
+/* Ends the progress line, if one is open. */
+void display_end_line(struct display *d);
+/* Writes text or JSON to stdout; -1: ERR_IO (a full disk, a closed pipe). */
+int display_print(const struct buf *text, struct error *err);
+
+#endif

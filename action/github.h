@@ -1,0 +1,44 @@
+/* github.h - what the GitHub runner gives a step and wants from it: file commands for outputs
+ * and the summary, and workflow commands for annotations and masks.
+ * docs.github.com/actions, "Workflow commands" */
+#ifndef ACTION_GITHUB_H
+#define ACTION_GITHUB_H
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "core/outcome.h"
+
+struct github {
+	bool is_runner;          /* GITHUB_ACTIONS=true */
+	const char *output_file; /* NULL: none; borrowed from the environment */
+	const char *summary_file;
+	const char *event_file;
+	const char *event_name;
+	const char *sha;
+	const char *ref;
+	const char *workflow;
+	const char *run_id;
+	const char *run_number;
+	const char *run_attempt;
+	const char *token;
+	bool debug; /* RUNNER_DEBUG=1 */
+};
+
+void github_init(struct github *g, const char *const *env);
+
+/* "::error::..." with data escaped, so that no text can end the command or start one. */
+void github_annotation(struct buf *out, const char *level, const char *title,
+		       const char *text);
+/* "::add-mask::..." */
+void github_mask(struct buf *out, const char *secret);
+
+/* Writes one output with a random delimiter that the value does not hold. */
+int github_output(const struct github *g, const char *name, const char *value,
+		  struct error *err);
+/* All outputs and the summary of a run. */
+int github_report(const struct github *g, const struct outcome *o, const char *site_url,
+		  struct error *err);
+
+#endif

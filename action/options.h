@@ -1,0 +1,64 @@
+/* options.h - the command line and the action's inputs: one table drives parsing, --help,
+ * environment names, and the test that action.yml agrees.
+ *
+ * A value comes from the command line, else from INPUT_NAME (hyphens as underscores, which
+ * action.yml sets), else it is the default. */
+#ifndef ACTION_OPTIONS_H
+#define ACTION_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+
+enum option_color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
+
+struct options {
+	const char *command; /* "deploy", "status" */
+	/* Strings are borrowed from argv and the environment; NULL: not given. */
+	const char *config;
+	const char *repo;
+	const char *head;
+	const char *base;
+	const char *name;
+	const char *site_path;
+	const char *bucket;
+	const char *prefix;
+	const char *distribution_id;
+	const char *url;
+	const char *source;
+	const char *site;
+	const char *region;
+	const char *role_to_assume;
+	const char *color;
+	bool dry_run;
+	bool offline;
+	bool wait;
+	bool audit;
+	bool allow_rollback;
+	bool json;
+	bool quiet;
+	bool verbose;
+	bool help;
+	bool version;
+	int64_t max_delete; /* -1: the default */
+	int64_t max_paths;
+	int64_t concurrency;
+	int64_t lock_timeout_s;
+};
+
+/* env: NAME=VALUE..., NULL-terminated. -1: ERR_USAGE, naming the option or the input and the
+ * nearest known one. */
+int options_parse(struct options *o, int argc, char **argv, const char *const *env,
+		  struct error *err);
+
+void options_help(struct buf *out);
+
+/* The value of a variable of the environment; NULL: not set. */
+const char *options_env(const char *const *env, const char *name);
+
+/* The inputs that action.yml has, one a line: for the test that it does. */
+void options_inputs(struct buf *out);
+
+#endif
