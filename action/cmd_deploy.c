@@ -117,6 +117,8 @@ static int fill_options(struct deploying *d, struct error *err)
 		.concurrency = (unsigned)o->concurrency,
 		.lock_timeout_s = o->lock_timeout_s,
 		.git_token = d->cmd->github->token,
+		.env = (char *const *)(uintptr_t)d->cmd->env,
+		.cancelled = d->cmd->cancelled,
 		.clock = clock_real(),
 		.progress = &d->display.progress,
 	};

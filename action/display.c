@@ -92,6 +92,19 @@ static void waiting(void *ctx, const char *text)
 	d->line_is_open = d->progress_line;
 }
 
+/* To stderr, so that --json stays pure; indented, so that no line is a workflow command. */
+static void output(void *ctx, const char *line)
+{
+	struct display *d = ctx;
+	CLEANUP(buf) struct buf text = BUF_INIT(65536);
+
+	if (d->quiet)
+		return;
+	report_name(&text, line);
+	display_end_line(d);
+	fprintf(stderr, "  | %s\n", text.data);
+}
+
 static void log_line(void *ctx, enum log_level level, const char *line)
 {
 	struct display *d = ctx;
@@ -118,7 +131,7 @@ void display_init(struct display *d, const struct options *o, const char *const 
 		.color = wants_color(o, env),
 		.progress_line = !o->quiet && !o->json && isatty(STDERR_FILENO),
 	};
-	d->progress = (struct progress){ d, planned, step, sent, waiting };
+	d->progress = (struct progress){ d, planned, step, sent, waiting, output };
 	d->log = (struct log){ o->verbose || str_eq(options_env(env, "RUNNER_DEBUG"), "1")
 				       ? LOG_DEBUG
 				       : LOG_WARN,

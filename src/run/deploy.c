@@ -4,12 +4,40 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "run/build.h"
 #include "run/deploy_private.h"
 #include "run/execute.h"
 
 enum { MAX_WILDCARDS = 15, LEASE_POLL_MS = 2000, WAIT_TIMEOUT_S = 900 };
 
 /* Opening */
+
+/* A dry run runs nothing, and plans with what an earlier build has left. */
+static int build(struct deploy *d, const struct site *site, struct error *err)
+{
+	const struct deploy_options *o = d->options;
+	struct build_options options = {
+		.repo = o->repo,
+		.site = site,
+		.head = &o->head,
+		.env = o->env,
+		.cancelled = o->cancelled,
+		.progress = o->progress,
+	};
+
+	if (!site->build)
+		return 0;
+	if (!o->dry_run && !o->offline)
+		return build_run(&options, err);
+	note_list_push(
+		&d->opening_notes,
+		(struct note){ NOTE_INFO, SIZE_MAX, NULL,
+			       arena_printf(&d->arena,
+					    "site %s: its build was not run: the plan is "
+					    "made with what is in %s now",
+					    site->name, site->path) });
+	return 0;
+}
 
 static int open_site(struct deploy *d, struct deploy_site *s, struct error *err)
 {
@@ -28,7 +56,7 @@ static int open_site(struct deploy *d, struct deploy_site *s, struct error *err)
 			err, ERR_CONFIG,
 			"site %s has no bucket: give --bucket, or `bucket:` in crc.yml",
 			s->site->name);
-	if (source_open(&s->source, &from, err) < 0)
+	if (build(d, s->site, err) < 0 || source_open(&s->source, &from, err) < 0)
 		return -1;
 	s->n_viewers = s->site->distributions.len;
 	s->viewers = arena_alloc(&d->arena, s->n_viewers * sizeof(*s->viewers));
@@ -115,6 +143,12 @@ static void fill_input(const struct deploy *d, const struct deploy_site *s,
 	};
 }
 
+static void add_notes(struct note_list *to, const struct note_list *from)
+{
+	for (size_t i = 0; i < from->len; i++)
+		note_list_push(to, from->items[i]);
+}
+
 static void build_plan(struct deploy *d, struct plan *plan)
 {
 	struct site_input *inputs = xcalloc(d->n_sites, sizeof(*inputs));
@@ -131,8 +165,8 @@ static void build_plan(struct deploy *d, struct plan *plan)
 		if (!d->sites[i].superseded)
 			fill_input(d, &d->sites[i], &inputs[n++]);
 	plan_build(&options, inputs, n, plan);
-	for (size_t i = 0; i < d->notes.len; i++)
-		note_list_push(&plan->notes, d->notes.items[i]);
+	add_notes(&plan->notes, &d->opening_notes);
+	add_notes(&plan->notes, &d->notes);
 	free(inputs);
 }
 
@@ -282,6 +316,7 @@ void deploy_release(struct deploy *d)
 		snapshot_release(&s->head);
 		snapshot_release(&s->base);
 	}
+	note_list_release(&d->opening_notes);
 	note_list_release(&d->notes);
 	arena_release(&d->arena);
 	*d = (struct deploy){ .options = NULL };

@@ -37,9 +37,11 @@ struct deploy_options {
 	size_t max_paths;
 	unsigned concurrency;
 	int64_t lock_timeout_s;
-	struct aws *aws;       /* NULL when offline */
-	struct http *http;     /* to ask the git remote; may be NULL */
-	const char *git_token; /* for that; may be NULL */
+	struct aws *aws;               /* NULL when offline */
+	struct http *http;             /* to ask the git remote; may be NULL */
+	const char *git_token;         /* for that; may be NULL */
+	char *const *env;              /* for the commands of the configuration */
+	const volatile int *cancelled; /* may be NULL; set by a signal handler */
 	const struct clock *clock;
 	const struct progress *progress; /* may be NULL */
 };
@@ -68,7 +70,8 @@ struct deploy {
 	struct arena arena;
 	struct deploy_site *sites;
 	size_t n_sites;
-	struct note_list notes; /* of the reading; they become the plan's */
+	struct note_list opening_notes; /* both become the plan's */
+	struct note_list notes;         /* of the latest reading */
 	struct oid base_commit;
 	bool has_base_commit;
 	const char *base_why;

@@ -19,6 +19,8 @@ struct progress {
 		     size_t steps_total);
 	/* It waits for something; the text says for what and how long. */
 	void (*waiting)(void *ctx, const char *text);
+	/* A line that a command of the user's printed: raw, without its end. */
+	void (*output)(void *ctx, const char *line);
 };
 
 #endif
