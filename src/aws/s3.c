@@ -402,6 +402,16 @@ void s3_multipart_complete_request(struct aws_request *req, const struct s3_writ
 	};
 }
 
+const char *s3_multipart_etag(struct http_response *res)
+{
+	const struct xml_node *root;
+	struct error err = ERROR_INIT;
+
+	if (parse(res, &res->arena, "CompleteMultipartUploadResult", &root, &err) < 0)
+		return NULL;
+	return xml_get(root, "ETag");
+}
+
 void s3_multipart_abort_request(struct aws_request *req, const char *bucket,
 				const char *key, const char *upload_id)
 {

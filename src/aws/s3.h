@@ -97,6 +97,8 @@ void s3_multipart_part_request(struct aws_request *req, const struct s3_write *w
 void s3_multipart_complete_request(struct aws_request *req, const struct s3_write *write,
 				   const char *upload_id, const char *const *etags,
 				   size_t n_parts);
+/* The whole object's ETag from that answer, in the response's arena; NULL: none. */
+const char *s3_multipart_etag(struct http_response *res);
 void s3_multipart_abort_request(struct aws_request *req, const char *bucket,
 				const char *key, const char *upload_id);
 /* Unfinished uploads under a prefix. */

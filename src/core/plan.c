@@ -6,13 +6,10 @@
 #include "core/plan_site.h"
 
 static const char *const kind_names[STEP_KINDS] = {
-	[STEP_CLAIM] = "claim",
-	[STEP_PUT] = "put",
-	[STEP_COPY] = "copy",
-	[STEP_DELETE] = "delete",
-	[STEP_INVALIDATE] = "invalidate",
-	[STEP_COMMIT] = "commit",
-	[STEP_RECORD] = "record",
+	[STEP_CLAIM] = "claim",   [STEP_ABORT] = "abort",
+	[STEP_PUT] = "put",       [STEP_COPY] = "copy",
+	[STEP_DELETE] = "delete", [STEP_INVALIDATE] = "invalidate",
+	[STEP_COMMIT] = "commit", [STEP_RECORD] = "record",
 };
 
 static const char *const why_names[WHYS] = {

@@ -31,6 +31,7 @@ enum phase {
 
 enum step_kind {
 	STEP_CLAIM, /* write the state with journal and lease */
+	STEP_ABORT, /* forget what an unfinished deploy sent of a large object */
 	STEP_PUT,
 	STEP_COPY, /* set headers on an object that is there */
 	STEP_DELETE,

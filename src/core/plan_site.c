@@ -382,6 +382,14 @@ static void keep_in_git(struct builder *b, const struct sight *s)
 	b->site->unchanged++;
 }
 
+static void abort_upload(struct builder *b, const struct sight *s)
+{
+	struct step *step = add_step(b, STEP_ABORT, PHASE_CLAIM);
+
+	step->why = WHY_UNFINISHED;
+	step->path = s->path;
+}
+
 static void walk(struct builder *b)
 {
 	static const struct state nothing = STATE_INIT;
@@ -409,6 +417,8 @@ static void walk(struct builder *b)
 		};
 		struct current c = current_of(b, &s);
 
+		if (s.touch && s.touch->multipart)
+			abort_upload(b, &s);
 		if (same_in_git(b, &s))
 			keep_in_git(b, &s);
 		else if (s.want)

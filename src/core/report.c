@@ -143,12 +143,15 @@ static void text_base(const struct plan_site *s, struct buf *out)
 static void text_row(const struct step *s, const struct report_style *style,
 		     struct buf *out)
 {
-	const char *verb = s->kind == STEP_DELETE ? "delete"
-			   : s->kind == STEP_COPY ? "headers"
-						  : "upload";
+	static const char *const verbs[STEP_KINDS] = {
+		[STEP_ABORT] = "abort",
+		[STEP_PUT] = "upload",
+		[STEP_COPY] = "headers",
+		[STEP_DELETE] = "delete",
+	};
 
-	buf_printf(out, "    %s%-8s%s %-10s ", style->color ? colors[s->why] : "", verb,
-		   style->color ? "\033[0m" : "", step_why_name(s->why));
+	buf_printf(out, "    %s%-8s%s %-10s ", style->color ? colors[s->why] : "",
+		   verbs[s->kind], style->color ? "\033[0m" : "", step_why_name(s->why));
 	report_name(out, s->path);
 	buf_char(out, '\n');
 }

@@ -1,5 +1,6 @@
 #include "run/execute.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "aws/s3.h"
@@ -55,12 +56,14 @@ static int prepare_put(struct execution *x, size_t i, struct error *err)
 		return -1;
 	p->size = content.len;
 	x->bytes_total += content.len;
+	if (s3_is_large(content.len)) {
+		if (parts_of(&content, step->path, &p->parts, err) < 0)
+			return -1;
+		return str_copy(p->etag, sizeof(p->etag), p->parts.etag) ? 0 : -1;
+	}
 	encode_hex(content.digest.md5, sizeof(content.digest.md5), md5);
 	encode_hex(content.digest.sha256, sizeof(content.digest.sha256), p->sha256);
-	p->etag[0] = '"';
-	memcpy(p->etag + 1, md5, 32);
-	p->etag[33] = '"';
-	p->etag[34] = '\0';
+	snprintf(p->etag, sizeof(p->etag), "\"%s\"", md5);
 	return 0;
 }
 
@@ -118,15 +121,18 @@ static void write_journal(struct execution *x, size_t site, struct state_journal
 {
 	size_t n = x->plan->steps.len;
 	const char **expected = xcalloc(n, sizeof(*expected));
+	bool *in_parts = xcalloc(n, sizeof(*in_parts));
 	struct str_list *references = &x->references[site];
 
 	for (size_t i = 0; i < n; i++) {
 		const struct step *s = &x->plan->steps.items[i];
 
 		expected[i] = s->kind == STEP_PUT ? x->prepared[i].etag : s->from;
+		in_parts[i] = x->prepared[i].parts.n > 0;
 	}
-	plan_journal(x->plan, site, expected, NULL, out);
+	plan_journal(x->plan, site, expected, in_parts, out);
 	free(expected);
+	free(in_parts);
 	out->run = x->options->sites[site].run;
 	for (size_t i = 0; i < references->len; i++)
 		str_list_push(&out->references, references->items[i]);
@@ -244,6 +250,7 @@ typedef int (*phase_fn)(struct execution *, size_t, size_t, struct error *);
 static int walk_objects(struct execution *x, struct error *err)
 {
 	static const phase_fn phases[PHASES] = {
+		[PHASE_CLAIM] = execute_aborts,
 		[PHASE_ASSETS] = execute_sends,
 		[PHASE_ENTRIES] = execute_sends,
 		[PHASE_DELETES] = execute_deletes,
@@ -310,6 +317,8 @@ static void finish(struct execution *x)
 		claim_release(&x->claims[i]);
 		str_list_release(&x->references[i]);
 	}
+	for (size_t i = 0; i < x->plan->steps.len; i++)
+		parts_release(&x->prepared[i].parts);
 	free(x->claims);
 	free(x->journals);
 	free(x->prepared);

@@ -15,7 +15,13 @@ enum { LOOKS_MOST = 3 };
 #define IN_FLIGHT_MAX ((int64_t)48 << 20)
 
 enum slot_stage { SLOT_FREE, SLOT_READY, SLOT_FLYING };
-enum slot_request { REQUEST_SEND, REQUEST_LOOK };
+enum slot_request {
+	REQUEST_SEND,
+	REQUEST_LOOK,
+	REQUEST_CREATE, /* and the next two: in the place of SEND for what goes in parts */
+	REQUEST_PART,
+	REQUEST_COMPLETE
+};
 
 struct slot {
 	enum slot_stage stage;
@@ -27,6 +33,7 @@ struct slot {
 	const char *from; /* the condition of the next send */
 	bool from_absent;
 	char *seen_etag; /* owned; what a look found */
+	struct upload upload;
 };
 
 struct sender {
@@ -86,21 +93,30 @@ static void key_of(const struct sender *s, const struct step *step, struct buf *
 	buf_str(out, step->path);
 }
 
-static struct http_body body_of(const struct content *c)
+static void build_write(const struct slot *slot, const struct prepared *p,
+			const struct s3_write *write, struct aws_request *req)
 {
-	if (c->file.fd >= 0)
-		return (struct http_body){ .fd = c->file.fd, .len = c->len };
-	return (struct http_body){ .bytes = c->bytes.data, .len = c->len };
-}
+	const struct upload *u = &slot->upload;
+	struct http_body part;
 
-static void renew_call(struct sender *s, struct slot *slot)
-{
-	const struct step *step = &s->x->plan->steps.items[slot->step];
-
-	aws_call_release(&slot->call);
-	slot->call = (struct aws_call)AWS_CALL_INIT;
-	slot->call.request.deadline_ms = claim_deadline_ms(&s->x->claims[step->site]);
-	slot->stage = SLOT_READY;
+	switch (slot->request) {
+	case REQUEST_CREATE:
+		s3_multipart_create_request(req, write);
+		break;
+	case REQUEST_PART:
+		part = parts_body(&slot->content, u->next);
+		s3_multipart_part_request(req, write, u->id, (int)u->next + 1, &part,
+					  p->parts.sha256[u->next]);
+		break;
+	case REQUEST_COMPLETE:
+		s3_multipart_complete_request(req, write, u->id,
+					      (const char *const *)u->etags, u->next);
+		break;
+	case REQUEST_SEND:
+	case REQUEST_LOOK:
+		s3_put_request(req, write);
+		break;
+	}
 }
 
 static void build_request(struct sender *s, struct slot *slot)
@@ -132,11 +148,39 @@ static void build_request(struct sender *s, struct slot *slot)
 				slot->from);
 		return;
 	}
-	write.body = body_of(&slot->content);
-	s3_put_request(req, &write);
+	write.body = parts_whole(&slot->content);
+	build_write(slot, p, &write, req);
+}
+
+/* The next request of a slot. */
+static void go_on(struct sender *s, struct slot *slot, enum slot_request request)
+{
+	const struct step *step = &s->x->plan->steps.items[slot->step];
+
+	aws_call_release(&slot->call);
+	slot->call = (struct aws_call)AWS_CALL_INIT;
+	slot->call.request.deadline_ms = claim_deadline_ms(&s->x->claims[step->site]);
+	slot->request = request;
+	slot->stage = SLOT_READY;
+	build_request(s, slot);
+}
+
+/* From the start, also after something stood in the way. */
+static void send(struct sender *s, struct slot *slot)
+{
+	bool in_parts = s->x->prepared[slot->step].parts.n > 0;
+
+	upload_drop(s->x, slot->step, &slot->upload);
+	go_on(s, slot, in_parts ? REQUEST_CREATE : REQUEST_SEND);
 }
 
 /* Starting a step */
+
+/* What a content takes of the memory: all of what git gave, of a file what is on the wire. */
+static int64_t weight(const struct content *c)
+{
+	return c->file.fd >= 0 && c->len > S3_PART_BYTES ? S3_PART_BYTES : c->len;
+}
 
 static int start_slot(struct sender *s, struct slot *slot, size_t i)
 {
@@ -145,22 +189,21 @@ static int start_slot(struct sender *s, struct slot *slot, size_t i)
 
 	slot->step = i;
 	slot->looks = 0;
-	slot->request = REQUEST_SEND;
 	slot->from = step->from;
 	slot->from_absent = step->from_absent;
 	slot->content = (struct content)CONTENT_INIT;
 	if (step->kind == STEP_PUT && source_read(s->x->options->sites[step->site].source,
 						  &e, &slot->content, &s->err) < 0)
 		return execution_failed(s->x, i, &s->err);
-	s->in_flight += slot->content.len;
-	renew_call(s, slot);
-	build_request(s, slot);
+	s->in_flight += weight(&slot->content);
+	send(s, slot);
 	return 0;
 }
 
 static void free_slot(struct sender *s, struct slot *slot)
 {
-	s->in_flight -= slot->content.len;
+	s->in_flight -= weight(&slot->content);
+	upload_drop(s->x, slot->step, &slot->upload);
 	content_release(&slot->content);
 	slot->content = (struct content)CONTENT_INIT;
 	aws_call_release(&slot->call);
@@ -211,14 +254,22 @@ static enum http_feed_answer next_call(void *ctx, struct aws_call **call,
 
 /* Ending a request */
 
+static const char *answered_etag(struct slot *slot, const struct step *step)
+{
+	if (slot->request == REQUEST_COMPLETE)
+		return s3_multipart_etag(&slot->call.response);
+	return s3_etag(&slot->call.response, step->kind == STEP_COPY);
+}
+
 static void succeed(struct sender *s, struct slot *slot)
 {
 	const struct step *step = &s->x->plan->steps.items[slot->step];
 	struct step_outcome *out = &s->x->outcome->steps[slot->step];
 
 	if (step->kind != STEP_DELETE) {
-		const char *etag = s3_etag(&slot->call.response, step->kind == STEP_COPY);
+		const char *etag = answered_etag(slot, step);
 
+		upload_forget(&slot->upload);
 		out->etag = etag ? arena_strdup(&s->x->outcome->arena, etag) : NULL;
 		out->bytes = slot->content.len;
 	}
@@ -240,10 +291,8 @@ static void fail(struct sender *s, struct slot *slot, const struct error *why)
  * keys, so look, and overwrite what is there; what the commit does not hold is left alone. */
 static void look(struct sender *s, struct slot *slot)
 {
-	slot->request = REQUEST_LOOK;
 	slot->looks++;
-	renew_call(s, slot);
-	build_request(s, slot);
+	go_on(s, slot, REQUEST_LOOK);
 }
 
 static void looked(struct sender *s, struct slot *slot)
@@ -254,9 +303,7 @@ static void looked(struct sender *s, struct slot *slot)
 	slot->seen_etag = etag ? xstrdup(etag) : NULL;
 	slot->from = slot->seen_etag;
 	slot->from_absent = !etag;
-	slot->request = REQUEST_SEND;
-	renew_call(s, slot);
-	build_request(s, slot);
+	send(s, slot);
 }
 
 /* A copy whose source has other bytes by now has to become a put. */
@@ -296,6 +343,27 @@ static void refused_by_condition(struct sender *s, struct slot *slot)
 		fail(s, slot, &slot->call.err);
 }
 
+/* A request has done what it should: is it the step's last? */
+static void answered(struct sender *s, struct slot *slot)
+{
+	struct error err = ERROR_INIT;
+	size_t n_parts = s->x->prepared[slot->step].parts.n;
+	int rc;
+
+	if (slot->request != REQUEST_CREATE && slot->request != REQUEST_PART) {
+		succeed(s, slot);
+		return;
+	}
+	rc = slot->request == REQUEST_CREATE
+		     ? upload_begin(&slot->upload, &slot->call.response, n_parts, &err)
+		     : upload_add(&slot->upload, &slot->call.response, &err);
+	if (rc < 0)
+		fail(s, slot, &err);
+	else
+		go_on(s, slot,
+		      slot->upload.next < n_parts ? REQUEST_PART : REQUEST_COMPLETE);
+}
+
 static void call_done(void *ctx, struct aws_call *call)
 {
 	struct sender *s = ctx;
@@ -312,7 +380,7 @@ static void call_done(void *ctx, struct aws_call *call)
 	if (slot->request == REQUEST_LOOK && (!code || code == ERR_NOT_FOUND))
 		looked(s, slot);
 	else if (!code)
-		succeed(s, slot);
+		answered(s, slot);
 	else if (code == ERR_NOT_FOUND && step->kind == STEP_DELETE && !bucket_gone)
 		succeed(s, slot);
 	else if (code == ERR_CONDITION || (code == ERR_NOT_FOUND && !bucket_gone))
