@@ -110,6 +110,7 @@ static int fill_options(struct deploying *d, struct error *err)
 		.dry_run = o->dry_run,
 		.offline = o->offline,
 		.wait = o->wait,
+		.verify = o->verify,
 		.audit = o->audit,
 		.allow_rollback = o->allow_rollback,
 		.max_delete = o->max_delete,

@@ -85,8 +85,10 @@ static void waiting(void *ctx, const char *text)
 	CLEANUP(buf) struct buf line = BUF_INIT(1024);
 
 	report_name(&line, text);
-	if (d->quiet)
+	if (d->quiet || (!d->progress_line && str_eq(d->waited_for, text)))
 		return;
+	if (!str_copy(d->waited_for, sizeof(d->waited_for), text))
+		d->waited_for[0] = '\0';
 	display_end_line(d);
 	fprintf(stderr, d->progress_line ? "\r\033[K  %s" : "  %s\n", line.data);
 	d->line_is_open = d->progress_line;

@@ -17,6 +17,7 @@ struct display {
 	bool progress_line; /* stderr is a terminal */
 	bool line_is_open;
 	bool grouped;             /* on a GitHub runner */
+	char waited_for[256];     /* what was said last, so that a log has it once */
 	int64_t last_ms;          /* when the progress line was last drawn */
 	struct progress progress; /* hand this to deploy_run */
 	struct log log;

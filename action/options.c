@@ -55,6 +55,8 @@ static const struct row rows[] = {
 	  "the role to take on with the job's OIDC token" },
 	{ "wait", NULL, 0, FLAG, AT(wait), NULL, NULL, 0, 0,
 	  "until CloudFront reports the invalidation completed" },
+	{ "verify", NULL, 0, FLAG, AT(verify), NULL, NULL, 0, 0,
+	  "wait, then fetch what changed from the url until it serves the new bytes" },
 	{ "audit", NULL, 0, FLAG, AT(audit), NULL, NULL, 0, 0,
 	  "list the bucket and repair what others changed" },
 	{ "allow-rollback", NULL, 0, FLAG, AT(allow_rollback), NULL, NULL, 0, 0,

@@ -35,6 +35,7 @@ struct options {
 	bool dry_run;
 	bool offline;
 	bool wait;
+	bool verify;
 	bool audit;
 	bool allow_rollback;
 	bool json;

@@ -3,8 +3,8 @@
 static const char *const verdict_names[] = {
 	[VERDICT_PLANNED] = "planned",       [VERDICT_DONE] = "done",
 	[VERDICT_NOTHING] = "nothing-to-do", [VERDICT_SUPERSEDED] = "superseded",
-	[VERDICT_REFUSED] = "refused",       [VERDICT_PARTIAL] = "partial",
-	[VERDICT_FAILED] = "failed",
+	[VERDICT_UNVERIFIED] = "unverified", [VERDICT_REFUSED] = "refused",
+	[VERDICT_PARTIAL] = "partial",       [VERDICT_FAILED] = "failed",
 };
 
 const char *verdict_name(enum verdict v)

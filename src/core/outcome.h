@@ -26,6 +26,7 @@ enum verdict {
 	VERDICT_DONE,
 	VERDICT_NOTHING,    /* nothing to do */
 	VERDICT_SUPERSEDED, /* a newer commit is deployed */
+	VERDICT_UNVERIFIED, /* all is done, and the site was not seen to serve it */
 	VERDICT_REFUSED,
 	VERDICT_PARTIAL, /* some of it is done, and journalled */
 	VERDICT_FAILED

@@ -277,6 +277,11 @@ void report_outcome_text(const struct outcome *o, const struct report_style *sty
 		report_totals(out, o, false);
 		buf_printf(out, ", in %.1f s.\n", (double)o->duration_ms / 1000);
 		break;
+	case VERDICT_UNVERIFIED:
+		buf_str(out, "Deployed and recorded, but not seen where visitors look: ");
+		report_totals(out, o, false);
+		buf_str(out, ".\n");
+		break;
 	case VERDICT_PARTIAL:
 		buf_str(out, "Partly done: ");
 		report_totals(out, o, false);

@@ -7,8 +7,14 @@
 #include "run/build.h"
 #include "run/deploy_private.h"
 #include "run/execute.h"
+#include "run/verify.h"
 
-enum { MAX_WILDCARDS = 15, LEASE_POLL_MS = 2000, WAIT_TIMEOUT_S = 900 };
+enum {
+	MAX_WILDCARDS = 15,
+	LEASE_POLL_MS = 2000,
+	WAIT_TIMEOUT_S = 900,
+	VERIFY_TIMEOUT_S = 300
+};
 
 /* Opening */
 
@@ -180,7 +186,7 @@ static int run_plan(struct deploy *d, struct outcome *o, bool *touched, struct e
 		.sites = sites,
 		.progress = d->options->progress,
 		.concurrency = d->options->concurrency,
-		.wait = d->options->wait,
+		.wait = d->options->wait || d->options->verify,
 		.wait_timeout_s = WAIT_TIMEOUT_S,
 	};
 	size_t n = 0;
@@ -227,6 +233,29 @@ static int conclude(struct outcome *o, enum verdict v)
 	return 0;
 }
 
+/* All is deployed and recorded; that it is not served (yet) is a failure of its own. */
+static int verify_all(struct deploy *d, struct outcome *o, struct error *err)
+{
+	const struct source **sources = xcalloc(d->n_sites, sizeof(*sources));
+	struct verify_options options = {
+		.http = d->options->http,
+		.clock = d->options->clock,
+		.progress = d->options->progress,
+		.sources = sources,
+		.timeout_s = VERIFY_TIMEOUT_S,
+	};
+	size_t n = 0;
+	int rc;
+
+	for (size_t i = 0; i < d->n_sites; i++)
+		if (!d->sites[i].superseded)
+			sources[n++] = &d->sites[i].source;
+	rc = verify(&options, o, err);
+	free(sources);
+	o->verdict = rc < 0 ? VERDICT_UNVERIFIED : VERDICT_DONE;
+	return rc;
+}
+
 /* One round: read, decide, plan, execute. *again: somebody else was faster. */
 static int round_trip(struct deploy *d, struct outcome *o, bool *again, struct error *err)
 {
@@ -253,7 +282,8 @@ static int round_trip(struct deploy *d, struct outcome *o, bool *again, struct e
 	if (plan_is_empty(&o->plan))
 		return conclude(o, VERDICT_NOTHING);
 	if (run_plan(d, o, &touched, err) == 0)
-		return conclude(o, VERDICT_DONE);
+		return d->options->verify ? verify_all(d, o, err)
+					  : conclude(o, VERDICT_DONE);
 	*again = !touched && err->code == ERR_CONDITION;
 	if (touched && err->code != ERR_ORDER)
 		o->verdict = VERDICT_PARTIAL;
@@ -289,7 +319,9 @@ int deploy_run(struct deploy *d, const struct deploy_options *options, struct ou
 
 	*d = (struct deploy){ .options = options };
 	*o = (struct outcome){ .verdict = VERDICT_FAILED };
-	rc = open_sites(d, err);
+	rc = options->verify ? verify_check(options->config, options->only_site, err) : 0;
+	if (rc == 0)
+		rc = open_sites(d, err);
 	if (rc == 0) {
 		find_neighbours(d);
 		rc = options->offline ? deploy_find_base(d, err) : 0;

@@ -31,6 +31,7 @@ struct deploy_options {
 	bool dry_run;
 	bool offline;
 	bool wait;
+	bool verify; /* and so wait */
 	bool audit;
 	bool allow_rollback;
 	int64_t max_delete; /* -1: the default */
@@ -78,7 +79,7 @@ struct deploy {
 };
 
 /* Runs it. 0: o->verdict is PLANNED, DONE, NOTHING or SUPERSEDED. -1: the error; o->verdict is
- * REFUSED, PARTIAL or FAILED, and o->plan holds the plan if there was one. d is released
+ * REFUSED, PARTIAL, UNVERIFIED or FAILED, and o->plan holds the plan if there was one. d is released
  * after the outcome. */
 int deploy_run(struct deploy *d, const struct deploy_options *options, struct outcome *o,
 	       struct error *err);
