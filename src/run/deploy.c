@@ -94,32 +94,6 @@ static int open_sites(struct deploy *d, struct error *err)
 	return 0;
 }
 
-static bool shares_distribution(const struct site *a, const struct site *b)
-{
-	for (size_t i = 0; i < a->distributions.len; i++)
-		for (size_t j = 0; j < b->distributions.len; j++)
-			if (str_eq(a->distributions.items[i].text,
-				   b->distributions.items[j].text))
-				return true;
-	return false;
-}
-
-static void find_neighbours(struct deploy *d)
-{
-	for (size_t i = 0; i < d->n_sites; i++) {
-		struct deploy_site *s = &d->sites[i];
-
-		s->neighbours = arena_alloc(&d->arena,
-					    d->n_sites * sizeof(*s->neighbours));
-		for (size_t j = 0; j < d->n_sites; j++)
-			if (j != i && shares_distribution(s->site, d->sites[j].site))
-				s->neighbours[s->n_neighbours++] = (struct neighbour){
-					d->sites[j].site->prefix, &d->sites[j].head,
-					d->sites[j].site->index
-				};
-	}
-}
-
 /* Planning */
 
 static void fill_input(const struct deploy *d, const struct deploy_site *s,
@@ -323,7 +297,7 @@ int deploy_run(struct deploy *d, const struct deploy_options *options, struct ou
 	if (rc == 0)
 		rc = open_sites(d, err);
 	if (rc == 0) {
-		find_neighbours(d);
+		deploy_find_neighbours(d);
 		rc = options->offline ? deploy_find_base(d, err) : 0;
 	}
 	if (rc == 0)
@@ -347,6 +321,10 @@ void deploy_release(struct deploy *d)
 		source_release(&s->source);
 		snapshot_release(&s->head);
 		snapshot_release(&s->base);
+	}
+	for (size_t i = 0; i < d->n_others; i++) {
+		source_release(&d->others[i].source);
+		snapshot_release(&d->others[i].objects);
 	}
 	note_list_release(&d->opening_notes);
 	note_list_release(&d->notes);

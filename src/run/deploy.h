@@ -66,11 +66,20 @@ struct deploy_site {
 	struct arena read_arena; /* what one reading found */
 };
 
+/* A site that is not deployed this time, and is on the distribution of one that is. */
+struct deploy_other {
+	const struct site *site;
+	struct source source;
+	struct snapshot objects;
+};
+
 struct deploy {
 	const struct deploy_options *options;
 	struct arena arena;
 	struct deploy_site *sites;
 	size_t n_sites;
+	struct deploy_other *others;
+	size_t n_others;
 	struct note_list opening_notes; /* both become the plan's */
 	struct note_list notes;         /* of the latest reading */
 	struct oid base_commit;

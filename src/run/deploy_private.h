@@ -1,5 +1,6 @@
-/* deploy_private.h - what the parts of deploy share: deploy.c (the sequence) and
- * deploy_read.c (what is read before planning). */
+/* deploy_private.h - what the parts of deploy share: deploy.c (the sequence),
+ * deploy_read.c (what is read before planning) and deploy_neighbours.c (what else is on the
+ * distributions). */
 #ifndef RUN_DEPLOY_PRIVATE_H
 #define RUN_DEPLOY_PRIVATE_H
 
@@ -13,6 +14,8 @@ int deploy_decide_order(struct deploy *d, struct error *err);
 /* Looks at objects where the record is not enough: at first, after a deploy that died, and
  * for an audit. */
 int deploy_look(struct deploy *d, struct error *err);
+/* Finds what other sites hold on the distributions of each: it must not be evicted in vain. */
+void deploy_find_neighbours(struct deploy *d);
 /* Offline: what to compare with. */
 int deploy_find_base(struct deploy *d, struct error *err);
 void deploy_forget_reading(struct deploy_site *s);
