@@ -12,7 +12,9 @@ BUILD_PACKAGES=(
 	libzip-dev zlib1g-dev libssl-dev
 )
 
-# deps build|python|test|all
+AWSCLI_VERSION=1.46.3
+
+# deps build|python|test|all|bench
 deps() {
 	case $1 in
 	build) debian "${BUILD_PACKAGES[@]}" ;;
@@ -24,6 +26,7 @@ deps() {
 		python_ready
 		;;
 	all) debian valgrind util-linux ;;
+	bench) debian time rclone s3cmd && bench_ready ;;
 	esac
 }
 
@@ -114,6 +117,17 @@ python_ready() {
 	echo "installing pinned Python packages into .venv (tests/requirements.txt)"
 	venv_pinned || venv_of_machine
 	echo "$want" >.venv/crc-stamp
+}
+
+# bench_ready: the peers that the benchmarks compare with. One that cannot be had is left out.
+bench_ready() {
+	[ ! -x build/bench/venv/bin/aws ] || return 0
+	mkdir -p build/log build/bench
+	echo "installing awscli $AWSCLI_VERSION into build/bench/venv"
+	{ python3 -m venv build/bench/venv && build/bench/venv/bin/python -m pip install \
+		--disable-pip-version-check --retries 1 "awscli==$AWSCLI_VERSION"; } \
+		>build/log/bench-venv.log 2>&1 ||
+		echo "  not installable from here (build/log/bench-venv.log says why)"
 }
 
 venv_pinned() {
