@@ -95,6 +95,11 @@ int main(int argc, char **argv)
 		fputs(help.data, stdout);
 		return 0;
 	}
+	if (options.print_inputs) {
+		options_inputs(&help);
+		fputs(help.data, stdout);
+		return 0;
+	}
 	catch_signals();
 	return run(&c);
 }

@@ -1,5 +1,6 @@
 #include "action/options.h"
 
+#include <assert.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -17,7 +18,7 @@ struct row {
 	const char *input; /* "" none */
 	const char *value; /* what --help calls it */
 	int64_t min, max;
-	const char *help;
+	const char *help; /* NULL: not shown */
 };
 
 #define AT(member) offsetof(struct options, member)
@@ -64,20 +65,34 @@ static const struct row rows[] = {
 	{ "max-delete", NULL, 0, NUMBER, AT(max_delete), NULL, "N", 0, INT64_MAX,
 	  "refuse to delete more (default 256, or a quarter of the site if that is more)" },
 	{ "max-paths", NULL, 0, NUMBER, AT(max_paths), NULL, "N", 1, 3000,
-	  "most invalidation paths to spend (default 100)" },
+	  "most invalidation paths to spend" },
 	{ "concurrency", NULL, 0, NUMBER, AT(concurrency), NULL, "N", 1, 256,
-	  "requests side by side (default 16)" },
+	  "requests side by side" },
 	{ "lock-timeout", NULL, 0, NUMBER, AT(lock_timeout_s), NULL, "SECONDS", 0, 86400,
-	  "how long to wait for another deploy (default 600)" },
+	  "how long to wait for another deploy" },
 	{ "json", NULL, 0, FLAG, AT(json), "", NULL, 0, 0, "JSON lines instead of text" },
 	{ "quiet", NULL, 'q', FLAG, AT(quiet), "", NULL, 0, 0, "only the outcome" },
 	{ "verbose", NULL, 'v', FLAG, AT(verbose), "", NULL, 0, 0, "each request" },
 	{ "color", NULL, 0, TEXT, AT(color), "", "auto|always|never", 0, 0, "colours" },
 	{ "help", NULL, 'h', FLAG, AT(help), "", NULL, 0, 0, "this text" },
 	{ "version", NULL, 0, FLAG, AT(version), "", NULL, 0, 0, "the version" },
+	{ "print-inputs", NULL, 0, FLAG, AT(print_inputs), "", NULL, 0, 0, NULL },
 };
 
 enum { N_ROWS = sizeof(rows) / sizeof(*rows) };
+
+/* What is taken when nothing is given. */
+static const struct {
+	const char *name;
+	const char *value;
+} fallbacks[] = {
+	{ "source", "auto" },
+	{ "max-paths", "100" },
+	{ "concurrency", "16" },
+	{ "lock-timeout", "600" },
+};
+
+enum { N_FALLBACKS = sizeof(fallbacks) / sizeof(*fallbacks) };
 
 static const char *const commands[] = { "deploy", "status" };
 
@@ -94,6 +109,14 @@ const char *options_env(const char *const *env, const char *name)
 static const char *input_of(const struct row *r)
 {
 	return r->input ? r->input : r->name;
+}
+
+static const char *fallback_of(const struct row *r)
+{
+	for (size_t i = 0; i < N_FALLBACKS; i++)
+		if (str_eq(fallbacks[i].name, r->name))
+			return fallbacks[i].value;
+	return NULL;
 }
 
 /* What an input says of a flag; -1: neither yes nor no. */
@@ -138,6 +161,17 @@ static int set(struct options *o, const struct row *r, const char *named,
 		return 0;
 	}
 	return 0;
+}
+
+static void take_fallbacks(struct options *o)
+{
+	for (size_t i = 0; i < N_ROWS; i++) {
+		struct error err = ERROR_INIT;
+		const char *value = fallback_of(&rows[i]);
+		int rc = value ? set(o, &rows[i], rows[i].name, value, &err) : 0;
+
+		assert(rc == 0); /* options take their own fallbacks */
+	}
 }
 
 static int take_inputs(struct options *o, const char *const *env, struct error *err)
@@ -190,7 +224,7 @@ static int unknown(const char *arg, struct error *err)
 	for (size_t i = 0; i < N_ROWS; i++) {
 		unsigned d = str_distance(arg + 2, rows[i].name);
 
-		if (d < least) {
+		if (rows[i].help && d < least) {
 			least = d;
 			nearest = rows[i].name;
 		}
@@ -248,10 +282,8 @@ int options_parse(struct options *o, int argc, char **argv, const char *const *e
 	*o = (struct options){
 		.command = "deploy",
 		.max_delete = -1,
-		.max_paths = 100,
-		.concurrency = 16,
-		.lock_timeout_s = 600,
 	};
+	take_fallbacks(o);
 	if (take_inputs(o, env, err) < 0)
 		return -1;
 	for (int i = 1; i < argc; i++) {
@@ -284,7 +316,10 @@ static void help_row(const struct row *r, struct buf *out)
 		buf_printf(out, "%*s", (int)(33 - (out->len - before)), "");
 	else
 		buf_printf(out, "\n%33s", "");
-	buf_printf(out, "%s\n", r->help);
+	buf_str(out, r->help);
+	if (fallback_of(r))
+		buf_printf(out, " (default %s)", fallback_of(r));
+	buf_char(out, '\n');
 }
 
 void options_help(struct buf *out)
@@ -296,7 +331,8 @@ void options_help(struct buf *out)
 		"  crc-action --dry-run            says what would be done\n"
 		"  crc-action status [options]     says what is deployed\n\n");
 	for (size_t i = 0; i < N_ROWS; i++)
-		help_row(&rows[i], out);
+		if (rows[i].help)
+			help_row(&rows[i], out);
 	buf_str(out,
 		"\nExit status: 0 done, nothing to do, or superseded by a newer commit; "
 		"1 failed;\n2 usage or configuration; 3 credentials or permission; 4 "
@@ -306,7 +342,13 @@ void options_help(struct buf *out)
 
 void options_inputs(struct buf *out)
 {
-	for (size_t i = 0; i < N_ROWS; i++)
-		if (*input_of(&rows[i]))
-			buf_printf(out, "%s\n", input_of(&rows[i]));
+	for (size_t i = 0; i < N_ROWS; i++) {
+		const struct row *r = &rows[i];
+		const char *value = fallback_of(r);
+
+		if (!value)
+			value = r->kind == FLAG ? "false" : "";
+		if (*input_of(r))
+			buf_printf(out, "%s\t%s\n", input_of(r), value);
+	}
 }

@@ -43,6 +43,7 @@ struct options {
 	bool verbose;
 	bool help;
 	bool version;
+	bool print_inputs;
 	int64_t max_delete; /* -1: the default */
 	int64_t max_paths;
 	int64_t concurrency;
@@ -59,7 +60,8 @@ void options_help(struct buf *out);
 /* The value of a variable of the environment; NULL: not set. */
 const char *options_env(const char *const *env, const char *name);
 
-/* The inputs that action.yml has, one a line: for the test that it does. */
+/* The inputs that action.yml has and their defaults, "name<TAB>default" a line: what
+ * --print-inputs shows, for the test that they agree. */
 void options_inputs(struct buf *out);
 
 #endif
