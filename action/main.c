@@ -26,9 +26,12 @@ static void catch_signals(void)
 
 	memset(&action, 0, sizeof(action));
 	action.sa_handler = on_signal;
+	/* The second one ends the program there and then. */
+	action.sa_flags = SA_RESETHAND;
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
 	action.sa_handler = SIG_IGN;
+	action.sa_flags = 0;
 	sigaction(SIGPIPE, &action, NULL);
 }
 

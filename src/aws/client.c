@@ -95,6 +95,11 @@ int aws_new(const struct aws_options *options, struct aws **out, struct error *e
 	return 0;
 }
 
+void aws_uncancel(struct aws *aws)
+{
+	aws->options.http->cancelled = NULL;
+}
+
 void aws_free(struct aws *aws)
 {
 	if (!aws)

@@ -84,6 +84,8 @@ struct aws_options {
 int aws_new(const struct aws_options *options, struct aws **out, struct error *err);
 void aws_free(struct aws *aws); /* NULL-safe */
 const struct clock *aws_clock(const struct aws *aws);
+/* Requests are sent again although the run was cancelled: for those that clean up. */
+void aws_uncancel(struct aws *aws);
 
 /* The server's time minus ours in ms, as last seen; 0 before the first answer. */
 int64_t aws_skew_ms(const struct aws *aws);

@@ -343,8 +343,11 @@ int execute(const struct execute_options *options, struct outcome *o, bool *touc
 	*touched = false;
 	outcome_begin(o);
 	rc = run_all(&x, touched, err);
-	if (rc < 0)
+	if (rc < 0) {
+		if (err->code == ERR_CANCELLED)
+			aws_uncancel(options->aws);
 		drop_claims(&x);
+	}
 	finish(&x);
 	return rc;
 }

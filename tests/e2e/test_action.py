@@ -275,6 +275,29 @@ def test_no_input_reaches_a_shell(value, tmp_path, repository, action_folder):
     assert not said.startswith("forged")
 
 
+def test_a_cancelled_job_lets_go_of_the_lock(cloud, site, tmp_path, repository, action_folder):
+    head = repository.commit(PAGES)
+    inputs = {"site-path": "website", "bucket": site.bucket, "lock-timeout": "0"}
+    runner = make_runner(tmp_path, repository, head, cloud, CRC_ACTION_BIN=PROGRAM)
+    cloud.rules({"when": {"operation": "PutObject", "path_contains": "index.html", "nth": 1},
+                 "do": {"stall_s": 60}})
+    step = runner.start(action_folder, inputs)
+    try:
+        cloud.wait_for_stalled()
+        step.cancel()
+        cloud.release()
+        result = step.wait()
+    finally:
+        step.process.kill()
+        cloud.clear_rules()
+    assert result.status not in (0, -2), result.stdout  # it noticed, and was not just ended
+    assert result.said("error")
+    # With lock-timeout 0 the next run would be refused if the lock were still held.
+    again = runner.run(action_folder, inputs)
+    assert again.status == 0, again.stderr
+    assert bodies(cloud, site.bucket) == tree(repository.folder / "website")
+
+
 # The launcher
 
 
