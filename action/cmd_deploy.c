@@ -118,6 +118,7 @@ static int fill_options(struct deploying *d, struct error *err)
 		.concurrency = (unsigned)o->concurrency,
 		.lock_timeout_s = o->lock_timeout_s,
 		.git_token = d->cmd->github->token,
+		.git_server = d->cmd->github->server,
 		.env = (char *const *)(uintptr_t)d->cmd->env,
 		.cancelled = d->cmd->cancelled,
 		.clock = clock_real(),

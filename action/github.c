@@ -29,6 +29,7 @@ void github_init(struct github *g, const char *const *env)
 		.run_number = options_env(env, "GITHUB_RUN_NUMBER"),
 		.run_attempt = options_env(env, "GITHUB_RUN_ATTEMPT"),
 		.token = options_env(env, "GITHUB_TOKEN"),
+		.server = options_env(env, "GITHUB_SERVER_URL"),
 		.debug = str_eq(options_env(env, "RUNNER_DEBUG"), "1"),
 	};
 	if (!g->workflow)

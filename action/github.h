@@ -23,7 +23,8 @@ struct github {
 	const char *run_number;
 	const char *run_attempt;
 	const char *token;
-	bool debug; /* RUNNER_DEBUG=1 */
+	const char *server; /* that the token is for */
+	bool debug;         /* RUNNER_DEBUG=1 */
 };
 
 void github_init(struct github *g, const char *const *env);

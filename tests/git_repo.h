@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "core/snapshot.h"
 #include "io/fs.h"
+#include "io/git.h"
 #include "io/process.h"
 
 struct sandbox {

@@ -41,6 +41,7 @@ struct deploy_options {
 	struct aws *aws;               /* NULL when offline */
 	struct http *http;             /* to ask the git remote; may be NULL */
 	const char *git_token;         /* for that; may be NULL */
+	const char *git_server;        /* the URL of the server that it is for */
 	char *const *env;              /* for the commands of the configuration */
 	const volatile int *cancelled; /* may be NULL; set by a signal handler */
 	const struct clock *clock;

@@ -196,6 +196,7 @@ static enum order_verdict compare_with(struct deploy *d, const struct oid *recor
 		.remote = "origin",
 		.ref = o->ref,
 		.token = o->git_token,
+		.server = o->git_server,
 	};
 	enum order_verdict verdict;
 

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/mem.h"
 #include "base/secret.h"
@@ -55,6 +56,16 @@ bool tip_parse_refs(const char *text, size_t n, const char *ref, struct oid *out
 	return false;
 }
 
+static bool is_server(const struct url *u, const char *server)
+{
+	struct url s;
+
+	return server && url_parse(server, &s) && s.scheme_len == strlen("https") &&
+	       s.scheme_len == u->scheme_len && s.port == u->port &&
+	       s.host_len == u->host_len &&
+	       strncasecmp(s.host, u->host, u->host_len) == 0;
+}
+
 /* checkout leaves the job's token as "AUTHORIZATION: basic ..." in the configuration. */
 static void add_authorization(const struct tip_options *o, const struct url *u,
 			      struct buf *value)
@@ -73,7 +84,7 @@ static void add_authorization(const struct tip_options *o, const struct url *u,
 			buf_str(value, colon + 1 + strspn(colon + 1, " "));
 		return;
 	}
-	if (str_empty(o->token) || u->scheme_len != 5)
+	if (str_empty(o->token) || !is_server(u, o->server))
 		return;
 	buf_printf(&pair, "x-access-token:%s", o->token);
 	buf_str(value, "Basic ");

@@ -12,8 +12,9 @@ struct tip_options {
 		*http; /* borrowed; NULL: only repositories on this machine are asked */
 	const char *remote; /* "origin" */
 	const char *ref;    /* "refs/heads/main" */
-	const char *
-		token; /* for GitHub over https; NULL or "": what git is configured with */
+	const char *token;  /* NULL or "": only what git is configured with */
+	const char *server; /* whose token it is, https://github.com: nobody else is
+			     * shown it; NULL: nobody is */
 };
 
 /* ORDER_YES: the ref is at that commit; ORDER_NO: elsewhere, or gone;
