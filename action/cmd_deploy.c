@@ -174,6 +174,10 @@ static int prepare(struct deploying *d, struct error *err)
 		return -1;
 	if (d->settings.source_note && !o->quiet)
 		fprintf(stderr, "note: %s\n", d->settings.source_note);
+	if (d->settings.config.backends.len)
+		fprintf(stderr,
+			"warning: this version deploys sites only: the backends of "
+			"the configuration are left as they are\n");
 	return 0;
 }
 

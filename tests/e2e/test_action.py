@@ -487,3 +487,15 @@ def test_workflows_are_what_github_takes(file):
     # A tag can move; a commit cannot.
     for uses in re.findall(r"uses: (\S+)", text):
         assert uses == "./" or re.fullmatch(r".*@([0-9a-f]{40}|COMMIT)", uses), uses
+
+
+def test_backends_are_said_to_be_left_alone(tmp_path, repository, action_folder):
+    """Until they are deployed: a status of 0 must not be taken for more than it is."""
+    head = repository.commit({**PAGES, "lambda/main.py": "", "crc.yml": """
+sites: { resume: { path: website, bucket: my-resume } }
+backends: { mailer: { path: lambda, function: mailer } }
+"""})
+    runner = make_runner(tmp_path, repository, head, CRC_ACTION_BIN=PROGRAM,
+                         AWS_EC2_METADATA_DISABLED="true")
+    result = runner.run(action_folder, {"dry-run": "true"})
+    assert result.status == 0 and "backends" in result.stderr
