@@ -489,6 +489,108 @@ def test_workflows_are_what_github_takes(file):
         assert uses == "./" or re.fullmatch(r".*@([0-9a-f]{40}|COMMIT)", uses), uses
 
 
+# The README
+
+
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.M | re.S)
+
+
+def table(first_heading):
+    """The rows of the README's table whose first column has this heading."""
+    lines = iter(README.splitlines())
+    next(line for line in lines if line.startswith(f"| {first_heading} |"))
+    next(lines)
+    rows = []
+    for line in lines:
+        if not line.startswith("|"):
+            return rows
+        rows.append([c.strip().replace(r"\|", "|") for c in re.split(r"(?<!\\)\|", line)[1:-1]])
+    return rows
+
+
+def test_the_workflow_of_the_readme_deploys(cloud, site, tmp_path, repository, action_folder):
+    [text] = [b for b in blocks("yaml") if "crc-action@" in b]
+    workflow = load_yaml(text)
+    check_workflow(workflow, ACTION["inputs"])
+    [*_, step] = workflow["jobs"]["deploy"]["steps"]
+    assert step["uses"] == "OWNER/crc-action@COMMIT"
+    inputs = step["with"] | {"bucket": site.bucket, "distribution-id": site.distribution}
+    head = repository.commit(PAGES)
+    runner = make_runner(tmp_path, repository, head, CRC_ACTION_BIN=PROGRAM,
+                         AWS_ENDPOINT_URL=cloud.endpoint,
+                         ACTIONS_ID_TOKEN_REQUEST_URL=cloud.oidc_url(),
+                         ACTIONS_ID_TOKEN_REQUEST_TOKEN="canaryOfTheJob")
+    result = runner.run(action_folder, inputs)
+    assert (result.status, result.stderr) == (0, "")
+    assert bodies(cloud, site.bucket) == tree(repository.folder / "website")
+
+
+def test_the_example_of_the_readme_is_a_configuration(tmp_path, repository):
+    [text] = [b for b in blocks("yaml") if b.startswith("region:")]
+    repository.commit({"crc.yml": text, "website/index.html": "1", "website/drafts/a": "2",
+                       "blog/public/index.html": "3"})
+    done = subprocess.run(
+        [PROGRAM, "--dry-run", "--json"], cwd=repository.folder, capture_output=True, text=True,
+        env={**SANITIZERS, "PATH": os.environ["PATH"], "HOME": str(tmp_path),
+             "AWS_EC2_METADATA_DISABLED": "true", "BLOG_BUCKET": "my-blog"})
+    assert done.returncode == 0, done.stderr
+    plan = json.loads(done.stdout.splitlines()[0])
+    assert [(s["name"], s["bucket"], s["prefix"]) for s in plan["sites"]] == [
+        ("resume", "my-resume", ""), ("blog", "my-blog", "blog/")]
+    assert {s["path"] for s in plan["steps"] if "path" in s} == {"index.html"}
+
+
+def test_options_are_those_of_the_readme():
+    text = subprocess.run([PROGRAM, "--help"], check=True, capture_output=True, text=True,
+                          env=SANITIZERS).stdout
+    shown = re.findall(r"^  (?:-\w, )?--([\w-]+)", text, re.M)
+    rows = table("option")
+    names = [re.search(r"`--([\w-]+)", option).group(1) for option, *_ in rows]
+    assert sorted([*names, "help", "version"]) == sorted(shown)
+    assert {i.strip("`"): d.strip("`") for _, i, d, _ in rows if i} == program_inputs()
+
+
+def test_outputs_are_those_of_the_readme():
+    names = [name for outputs, _ in table("output") for name in re.findall(r"`([\w-]+)`", outputs)]
+    assert names == list(ACTION["outputs"])
+
+
+# What IAM asks for, for each operation that is sent with the role.
+ACTIONS = {
+    "HeadObject": ["s3:GetObject"], "GetObject": ["s3:GetObject"], "PutObject": ["s3:PutObject"],
+    "CopyObject": ["s3:GetObject", "s3:PutObject"], "DeleteObject": ["s3:DeleteObject"],
+    "DeleteObjects": ["s3:DeleteObject"], "CreateMultipartUpload": ["s3:PutObject"],
+    "UploadPart": ["s3:PutObject"], "CompleteMultipartUpload": ["s3:PutObject"],
+    "AbortMultipartUpload": ["s3:AbortMultipartUpload"], "ListObjectsV2": ["s3:ListBucket"],
+    "ListMultipartUploads": ["s3:ListBucketMultipartUploads"],
+    "GetDistribution": ["cloudfront:GetDistribution"],
+    "GetCachePolicy": ["cloudfront:GetCachePolicy"],
+    "CreateInvalidation": ["cloudfront:CreateInvalidation"],
+    "GetInvalidation": ["cloudfront:GetInvalidation"],
+    "ListInvalidations": ["cloudfront:ListInvalidations"],
+}
+
+
+def test_the_policy_of_the_readme_allows_what_is_sent_and_no_more():
+    policy, trust = (json.loads(b) for b in blocks("json"))
+    allowed = [a for s in policy["Statement"]
+               for a in ([s["Action"]] if isinstance(s["Action"], str) else s["Action"])]
+    sent = set()
+    for file in ("s3.c", "cloudfront.c"):
+        text = (ROOT / "src/aws" / file).read_text()
+        sent |= set(re.findall(r'"((?:Abort|Complete|Copy|Create|Delete|Get|Head|List|Put|Upload)'
+                               r'(?:[A-Z]\w+)?(?:Objects?|ObjectsV2|Uploads?|Part|Distribution|'
+                               r'Policy|Invalidations?))"', text))
+    assert sorted(allowed) == sorted({a for operation in sent for a in ACTIONS[operation]})
+    [statement] = trust["Statement"]
+    assert statement["Action"] == "sts:AssumeRoleWithWebIdentity"
+    assert not any(key.startswith("ForA") for key in statement["Condition"])
+
+
 def test_backends_are_said_to_be_left_alone(tmp_path, repository, action_folder):
     """Until they are deployed: a status of 0 must not be taken for more than it is."""
     head = repository.commit({**PAGES, "lambda/main.py": "", "crc.yml": """
