@@ -341,9 +341,8 @@ class EdgeFront:
         pass
 
 
-async def _end_with_parent(stop):
+async def _end_with_parent(parent, stop):
     """A test runner that was killed must not leave clouds behind."""
-    parent = os.getppid()
     while os.getppid() == parent:
         await asyncio.sleep(0.5)
     stop.set()
@@ -353,6 +352,7 @@ async def serve(options):
     loop = asyncio.get_running_loop()
     cloud = Cloud(options.dir)
     stop = asyncio.Event()
+    parent = os.getppid()    # before the ready line: after it, the parent may be gone already
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     front, edge = Front(cloud), EdgeFront(cloud)
@@ -367,7 +367,7 @@ async def serve(options):
         "endpoint": f"http://127.0.0.1:{aws_server.sockets[0].getsockname()[1]}", "edge": f"http://127.0.0.1:{edge_server.sockets[0].getsockname()[1]}",
         "access_key_id": root.access_key, "secret_access_key": root.secret, "region": "us-east-1", "account": ACCOUNT,
         "log": cloud.log.path, "pid": os.getpid()}), flush=True)
-    watcher = loop.create_task(_end_with_parent(stop)) if options.with_parent else None
+    watcher = loop.create_task(_end_with_parent(parent, stop)) if options.with_parent else None
     await stop.wait()
     if watcher is not None:
         watcher.cancel()
