@@ -23,9 +23,10 @@
 
 enum {
 	LINE_MOST = 8000,
-	SLICE_MS = 50,    /* how often a quiet child is looked after */
-	GRACE_MS = 5000,  /* between TERM and KILL */
-	LINGER_MS = 1000, /* for output that outlives the child */
+	SLICE_MS = 50,     /* how often a quiet child is looked after */
+	GRACE_MS = 5000,   /* between TERM and KILL */
+	LINGER_MS = 1000,  /* for output that outlives the child */
+	DRAIN_READS = 256, /* more than a pipe can hold */
 	CANNOT_RUN = 127,
 };
 
@@ -257,19 +258,20 @@ static bool is_open(const struct run *r)
 	return r->streams[0].fd >= 0 || r->streams[1].fd >= 0;
 }
 
-/* Waits for output, at most wait_ms, and takes it. poll() passes over closed streams, whose
- * descriptor is -1. */
-static void take_output(struct run *r, int wait_ms)
+/* Waits for output, at most wait_ms, and takes it; false: none came. poll() passes over
+ * closed streams, whose descriptor is -1. */
+static bool take_output(struct run *r, int wait_ms)
 {
 	struct pollfd fds[2];
 
 	for (size_t i = 0; i < 2; i++)
 		fds[i] = (struct pollfd){ .fd = r->streams[i].fd, .events = POLLIN };
 	if (poll(fds, 2, wait_ms) <= 0)
-		return;
+		return false;
 	for (size_t i = 0; i < 2; i++)
 		if (fds[i].fd >= 0 && fds[i].revents)
 			read_stream(r, &r->streams[i]);
+	return true;
 }
 
 static void stop(struct run *r, enum error_code why, int64_t now)
@@ -310,7 +312,7 @@ static void follow(struct run *r)
 	int wait_ms = 1;
 
 	while (!r->ended) {
-		take_output(r, is_open(r) ? SLICE_MS : wait_ms);
+		(void)take_output(r, is_open(r) ? SLICE_MS : wait_ms); /* none: a look */
 		if (!is_open(r))
 			wait_ms = wait_ms * 2 < SLICE_MS ? wait_ms * 2 : SLICE_MS;
 		watch_time(r);
@@ -324,8 +326,12 @@ static void finish(struct run *r)
 	int64_t until = clock_monotonic_ms(r->clock) + LINGER_MS;
 
 	while (is_open(r) && clock_monotonic_ms(r->clock) < until)
-		take_output(r, SLICE_MS);
+		(void)take_output(r, SLICE_MS); /* none: until its time is over */
 	(void)kill(-r->pid, SIGKILL);
+	/* On a busy machine all of that time may pass before the first look. */
+	for (int i = 0; i < DRAIN_READS && is_open(r); i++)
+		if (!take_output(r, 0))
+			break;
 	for (size_t i = 0; i < 2; i++)
 		end_stream(r, &r->streams[i]);
 	while (waitpid(r->pid, &r->status, 0) < 0) {
