@@ -40,6 +40,7 @@ static void remember(struct fake_http *fake, const struct http_request *req)
 						 .url = xstrdup(req->url),
 						 .headers = buf_take(&headers),
 						 .body = read_body(&req->body),
+						 .body_len = (size_t)req->body.len,
 						 .at_ms = fake->clock->now_ms,
 						 .timeout_ms = req->timeout_ms,
 						 .no_proxy = req->no_proxy,
@@ -62,6 +63,13 @@ static struct fake_reply choose(struct fake_http *fake, const struct http_reques
 			rule->times--;
 		return rule->reply;
 	}
+	if (fake->serve) {
+		struct fake_reply reply = { 0 };
+
+		fake->serve(fake->serve_ctx, &fake->seen.items[fake->seen.len - 1],
+			    &reply);
+		return reply;
+	}
 	fprintf(stderr, "unforeseen: %s %s\n", req->method, req->url);
 	fake->unforeseen++;
 	return (struct fake_reply){ .status = 418 };
@@ -82,6 +90,28 @@ static void fill_headers(struct http_response *res, const char *text)
 	}
 }
 
+/* The body as far as the request wants it; false: it is longer. */
+static bool fill_body(struct http_response *res, const struct flight *f)
+{
+	const struct fake_reply *r = &f->reply;
+	size_t n = r->body_len || !r->body ? r->body_len : strlen(r->body);
+
+	if (f->max_response && n > f->max_response)
+		return false;
+	if (f->max_response)
+		res->body.max = f->max_response;
+	buf_add(&res->body, r->body, n);
+	return true;
+}
+
+static void fail(const struct fake_reply *reply, struct error *err)
+{
+	error_set(err, reply->fail, "scripted failure");
+	err->retryable = reply->fail == ERR_NETWORK || reply->fail == ERR_TIMEOUT;
+	if (reply->not_sent)
+		strcpy(err->service_code, HTTP_NOT_SENT);
+}
+
 static void answer(struct fake_http *fake, const struct http_feed *feed, struct flight *f)
 {
 	CLEANUP(http_response) struct http_response res = HTTP_RESPONSE_INIT;
@@ -99,15 +129,10 @@ static void answer(struct fake_http *fake, const struct http_feed *feed, struct 
 	res.received_ms = fake->clock->now_ms;
 	if (f->reply.headers)
 		fill_headers(&res, f->reply.headers);
-	if (f->reply.body)
-		buf_str(&res.body, f->reply.body);
-	if (f->reply.fail) {
-		error_set(&err, f->reply.fail, "scripted failure");
-		err.retryable = f->reply.fail == ERR_NETWORK ||
-				f->reply.fail == ERR_TIMEOUT;
-		if (f->reply.not_sent)
-			strcpy(err.service_code, HTTP_NOT_SENT);
-	}
+	if (!fill_body(&res, f))
+		f->reply = (struct fake_reply){ .fail = ERR_TOO_BIG };
+	if (f->reply.fail)
+		fail(&f->reply, &err);
 	feed->done(feed->ctx, f->tag, f->reply.fail ? NULL : &res, &err);
 }
 
@@ -122,8 +147,12 @@ static int fake_run(struct http *http, const struct http_feed *feed, unsigned pa
 	for (;;) {
 		int64_t wait_ms = -1;
 
-		if (http->cancelled && *http->cancelled)
-			return error_set(err, ERR_CANCELLED, "cancelled");
+		if (http->cancelled && *http->cancelled) {
+			error_set(err, ERR_CANCELLED, "cancelled");
+			while (n)
+				feed->done(feed->ctx, flights[--n].tag, NULL, err);
+			return -1;
+		}
 		while (!ended && n < parallel && n < FAKE_PARALLEL) {
 			struct http_request req = { 0 };
 			struct flight f = { 0 };
@@ -137,6 +166,7 @@ static int fake_run(struct http *http, const struct http_feed *feed, unsigned pa
 			remember(fake, &req);
 			f.sent_ms = fake->clock->now_ms;
 			f.timeout_ms = req.timeout_ms;
+			f.max_response = req.max_response;
 			f.reply = choose(fake, &req);
 			flights[n++] = f;
 		}

@@ -16,6 +16,7 @@ struct fake_reply {
 	int status;          /* 0: no answer; fail says why */
 	const char *headers; /* "Name: value\n..."; may be NULL */
 	const char *body;    /* may be NULL */
+	size_t body_len;     /* 0: up to the body's NUL */
 	enum error_code fail;
 	bool not_sent;      /* with fail: service_code HTTP_NOT_SENT */
 	int64_t latency_ms; /* 0: the fake's */
@@ -32,7 +33,8 @@ struct fake_seen {
 	char *method;
 	char *url;
 	char *headers; /* "Name: value\n..." */
-	char *body;
+	char *body;    /* with a NUL behind it */
+	size_t body_len;
 	int64_t at_ms;
 	int64_t timeout_ms;
 	bool no_proxy;
@@ -49,6 +51,10 @@ struct fake_http {
 	struct fake_seen_list seen;
 	int64_t latency_ms;
 	size_t fail_nth; /* from 1; that request gets no answer (ERR_NETWORK); 0: none */
+	/* Answers what no rule does; NULL: nothing. What the reply points to is borrowed until
+	 * the end. */
+	void (*serve)(void *ctx, const struct fake_seen *seen, struct fake_reply *reply);
+	void *serve_ctx;
 	size_t most_in_flight;
 	size_t unforeseen;
 };
