@@ -107,6 +107,11 @@ void s3_head_request(struct aws_request *req, const char *bucket, const char *ke
 
 /* ---- reading answers ---- */
 
+static const char *or_empty(const char *text)
+{
+	return text ? text : "";
+}
+
 static int parse(const struct http_response *res, struct arena *arena, const char *name,
 		 const struct xml_node **root, struct error *err)
 {
@@ -115,6 +120,10 @@ static int parse(const struct http_response *res, struct arena *arena, const cha
 
 	if (xml_parse(text + blank, res->body.len - blank, arena, root, err) < 0)
 		return error_wrap(err, "S3's answer");
+	if (str_eq(xml_name(*root), "Error"))
+		return error_set(err, ERR_DATA, "S3 answers %d and then %.60s: %.200s",
+				 res->status, or_empty(xml_get(*root, "Code")),
+				 or_empty(xml_get(*root, "Message")));
 	if (!str_eq(xml_name(*root), name))
 		return error_set(err, ERR_DATA, "S3 answers <%.40s> where <%s> is due",
 				 xml_name(*root), name);
@@ -201,7 +210,7 @@ int s3_delete_many_result(const struct http_response *res,
 
 		if (!key)
 			return error_set(err, ERR_DATA, "S3 names no key that failed");
-		failed(ctx, key, code ? code : "", message ? message : "");
+		failed(ctx, key, or_empty(code), or_empty(message));
 	}
 	return 0;
 }
@@ -284,7 +293,10 @@ static int list_visit(struct list *list, struct page *page, struct error *err)
 			.etag = xml_get(c, "ETag"),
 		};
 
-		if (!object.key || !size || !str_to_i64(size, 0, INT64_MAX, &object.size))
+		/* Callers cut the prefix off, and compare ETags. */
+		if (!object.key || !str_starts(object.key, or_empty(list->prefix)) ||
+		    !object.etag || !size ||
+		    !str_to_i64(size, 0, INT64_MAX, &object.size))
 			return error_set(err, ERR_DATA, "S3 lists what is not an object");
 		if (list->visit(list->ctx, &object, err) < 0)
 			return -1;
@@ -446,8 +458,8 @@ static int uploads_next(const struct page *page, struct arena *arena, struct mar
 	buf_clear(&m->key);
 	buf_clear(&m->id);
 	buf_str(&m->key, key);
-	buf_str(&m->id, id ? id : "");
-	return 0;
+	buf_str(&m->id, or_empty(id));
+	return buf_check(&m->id, "upload id marker", err);
 }
 
 static int uploads_page(struct aws *aws, const char *bucket, const char *prefix,

@@ -75,8 +75,9 @@ struct s3_object {
 	int64_t size;
 };
 
-/* Calls visit for each object under the prefix, in the order of the bytes of the keys; page by page,
- * so memory stays bounded. The object is borrowed for the call. visit's -1 ends it. */
+/* Calls visit for each object under the prefix, in the order in which S3 tells them; page by
+ * page, so memory stays bounded. The object is borrowed for the call: its key begins with
+ * the prefix, and it has an ETag. visit's -1 ends it. */
 int s3_list(struct aws *aws, const char *bucket, const char *prefix,
 	    int (*visit)(void *ctx, const struct s3_object *object, struct error *err),
 	    void *ctx, struct error *err);
