@@ -137,18 +137,39 @@ static const struct xml_node *find_error(const struct xml_node *node, int depth)
 	return found;
 }
 
-static bool read_xml(const struct http_response *res, struct arena *arena,
+/* S3 sends white space while it works, and the declaration of the XML after it. */
+static size_t blank(const struct buf *b)
+{
+	size_t n = strspn(b->data, " \t\r\n");
+
+	return b->len - n >= 3 && memcmp(b->data + n, "\xef\xbb\xbf", 3) == 0 ? n + 3 : n;
+}
+
+static int parse(const struct http_response *res, struct arena *arena,
+		 const struct xml_node **root)
+{
+	size_t skip = blank(&res->body);
+	struct error ignored = ERROR_INIT;
+
+	return xml_parse(res->body.data + skip, res->body.len - skip, arena, root,
+			 &ignored);
+}
+
+static const char *none_if_empty(const char *text)
+{
+	return str_empty(text) ? NULL : text;
+}
+
+static void read_xml(const struct http_response *res, struct arena *arena,
 		     struct told *told)
 {
 	const struct xml_node *root = NULL;
-	struct error err = ERROR_INIT;
 
-	if (xml_parse(res->body.data, res->body.len, arena, &root, &err) < 0)
-		return false;
+	if (parse(res, arena, &root) < 0)
+		return;
 	root = find_error(root, 2);
-	*told = (struct told){ xml_get(root, "Code"), xml_get(root, "Message"),
-			       xml_get(root, "Region") };
-	return told->code != NULL;
+	*told = (struct told){ none_if_empty(xml_get(root, "Code")),
+			       xml_get(root, "Message"), xml_get(root, "Region") };
 }
 
 /* "com.amazonaws.lambda#ResourceNotFoundException:http://..." is the word in the middle. */
@@ -179,16 +200,9 @@ static void read_json(const struct http_response *res, struct arena *arena,
 	if (!message)
 		message = json_str(json_get(root, "Message"));
 	if (type)
-		told->code = bare_code(type, arena);
+		told->code = none_if_empty(bare_code(type, arena));
 	if (message)
 		told->message = arena_strdup(arena, message);
-}
-
-static size_t blank(const struct buf *b)
-{
-	size_t n = strspn(b->data, " \t\r\n");
-
-	return b->len - n >= 3 && memcmp(b->data + n, "\xef\xbb\xbf", 3) == 0 ? n + 3 : n;
 }
 
 static void read_body(const struct http_response *res, struct arena *arena,
@@ -208,13 +222,8 @@ bool aws_is_result(const struct http_response *res, const char *name)
 {
 	CLEANUP(arena) struct arena arena = ARENA_INIT;
 	const struct xml_node *root = NULL;
-	struct error err = ERROR_INIT;
-	size_t skip = blank(&res->body);
 
-	/* S3 sends white space while it works, the declaration of the XML after it. */
-	return xml_parse(res->body.data + skip, res->body.len - skip, &arena, &root,
-			 &err) == 0 &&
-	       str_eq(xml_name(root), name);
+	return parse(res, &arena, &root) == 0 && str_eq(xml_name(root), name);
 }
 
 /* ---- what it amounts to ---- */
@@ -240,6 +249,7 @@ static const struct {
 	{ 413, ERR_TOO_BIG, false, "too large" },
 	{ 429, ERR_THROTTLED, true, "too many requests" },
 	{ 500, ERR_SERVICE, true, "internal error" },
+	{ 501, ERR_SERVICE, false, "not implemented" },
 	{ 502, ERR_SERVICE, true, "bad gateway" },
 	{ 503, ERR_SERVICE, true, "service unavailable" },
 	{ 504, ERR_SERVICE, true, "gateway timeout" },
