@@ -119,6 +119,11 @@ const struct clock *aws_clock(const struct aws *aws)
 	return aws->options.clock;
 }
 
+void aws_ignore_cancelled(struct aws *aws)
+{
+	aws->options.http->cancelled = NULL;
+}
+
 int64_t aws_skew_ms(const struct aws *aws)
 {
 	return aws->skew_ms;
@@ -253,7 +258,9 @@ static int64_t timeout_of(const struct aws *aws, const struct aws_request *req)
 
 	if (timeout <= 0)
 		timeout = TIMEOUT_MS + req->body.len / BYTES_A_SECOND * 1000;
-	return req->deadline_ms && left < timeout ? left : timeout;
+	if (!req->deadline_ms || left >= timeout)
+		return timeout;
+	return left > 0 ? left : 1; /* 0 would stand for the engine's default */
 }
 
 static int hash_payload(struct flight *f, struct error *err)
@@ -286,12 +293,12 @@ static int prepare(struct aws *aws, struct flight *f, struct error *err)
 		return error_set(err, ERR_CREDENTIALS, "no credentials");
 	if (!req->anonymous && aws_creds_get(aws->options.creds, &options.keys, err) < 0)
 		return -1;
-	/* After the keys, whose fetching may have taken its time. */
-	if (req->deadline_ms && now_ms(aws) >= req->deadline_ms)
-		return error_set(err, ERR_TIMEOUT, "no time is left to send it");
 	if (endpoint_resolve(&aws->settings, &target, &arena, &endpoint, err) < 0 ||
 	    hash_payload(f, err) < 0)
 		return -1;
+	/* After what may have taken its time: fetching keys, reading the body. */
+	if (req->deadline_ms && now_ms(aws) >= req->deadline_ms)
+		return error_set(err, ERR_TIMEOUT, "no time is left to send it");
 	options.payload_hash = f->payload_hash;
 	options.time_ms = clock_wall_ms(aws->options.clock) +
 			  (aws->skew_used ? aws->skew_ms : 0);

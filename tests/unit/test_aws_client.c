@@ -196,6 +196,87 @@ static void test_aws_client__honours_retry_after(void **state)
 	assert_true(seen(f, 1)->at_ms - seen(f, 0)->at_ms >= 7000);
 }
 
+static void test_aws_client__retry_after_a_date_by_the_servers_clock(void **state)
+{
+	struct fixture *f = *state;
+
+	/* An hour ahead of us, and wants 9 s. */
+	fake_http_expect(&f->fake, NULL, NULL, 503,
+			 "Date: Thu, 28 May 2026 21:26:40 GMT\n"
+			 "Retry-After: Thu, 28 May 2026 21:26:49 GMT",
+			 NULL);
+	fake_http_expect(&f->fake, NULL, NULL, 200, NULL, NULL);
+	assert_int_equal(send(f), 0);
+	assert_in_range(seen(f, 1)->at_ms - seen(f, 0)->at_ms, 8900, 9100);
+}
+
+static void test_aws_client__conflicts_of_writers_are_retried(void **state)
+{
+	static const char *const codes[] = { "ConditionalRequestConflict",
+					     "OperationAborted" };
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof(codes) / sizeof(*codes); i++) {
+		CLEANUP(buf) struct buf body = BUF_INIT(256);
+
+		buf_printf(&body, "<Error><Code>%s</Code></Error>", codes[i]);
+		fake_http_expect(&f->fake, NULL, NULL, 409, NULL, body.data);
+		fake_http_expect(&f->fake, NULL, NULL, 200, NULL, "ok");
+		assert_int_equal(send(f), 0);
+	}
+	fake_http_expect(&f->fake, NULL, NULL, 409, NULL,
+			 "<Error><Code>BucketNotEmpty</Code></Error>");
+	assert_int_equal(send(f), -1);
+	assert_int_equal(f->err.code, ERR_CONFLICT);
+}
+
+/* Not for the time of the first one, nor for that before the wait. */
+static void test_aws_client__attempts_are_signed_for_their_own_time(void **state)
+{
+	struct fixture *f = *state;
+	char date[40];
+
+	fake_http_expect(&f->fake, NULL, NULL, 503, "Retry-After: 20", NULL)->times = 2;
+	fake_http_expect(&f->fake, NULL, NULL, 200, NULL, NULL);
+	assert_int_equal(send(f), 0);
+	assert_true(fake_seen_header(seen(f, 0), "x-amz-date", date, sizeof(date)));
+	assert_string_equal(date, "20260528T202640Z");
+	assert_true(fake_seen_header(seen(f, 2), "x-amz-date", date, sizeof(date)));
+	assert_string_equal(date, "20260528T202720Z");
+}
+
+static void test_aws_client__redirects_are_not_followed(void **state)
+{
+	static const int statuses[] = { 301, 302, 303, 307, 308 };
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof(statuses) / sizeof(*statuses); i++) {
+		fake_http_expect(&f->fake, "GET", "bucket.s3.us-east-1.", statuses[i],
+				 "Location: https://evil.example/key", "");
+		assert_int_equal(send(f), -1);
+		assert_int_equal(f->err.http_status, statuses[i]);
+	}
+	/* A new bucket: its name is not known everywhere yet. */
+	fake_http_expect(&f->fake, "GET", "us-east-1", 307,
+			 "Location: https://evil.example/\n"
+			 "x-amz-bucket-region: eu-south-2",
+			 "");
+	fake_http_expect(&f->fake, "GET", "bucket.s3.eu-south-2.", 200, NULL, "");
+	assert_int_equal(send(f), 0);
+}
+
+static void test_aws_client__answers_over_the_cap_are_not_asked_for_again(void **state)
+{
+	struct fixture *f = *state;
+
+	f->req.max_response = 10;
+	fake_http_expect(&f->fake, NULL, NULL, 200, NULL, "12345678901");
+	assert_int_equal(send(f), -1);
+	assert_int_equal(f->err.code, ERR_TOO_BIG);
+	fake_http_expect(&f->fake, NULL, NULL, 200, NULL, "1234567890");
+	assert_int_equal(send(f), 0);
+}
+
 static void test_aws_client__deadline_bounds_attempts_and_waits(void **state)
 {
 	struct fixture *f = *state;
@@ -215,6 +296,28 @@ static void test_aws_client__deadline_bounds_attempts_and_waits(void **state)
 	assert_int_equal(send(f), -1);
 	assert_int_equal(f->err.code, ERR_TIMEOUT);
 	assert_int_equal(f->fake.seen.len, 2);
+}
+
+/* A clock that goes on by a millisecond whenever it is looked at. */
+static int64_t tick(void *ctx)
+{
+	return ++((struct clock_fake *)ctx)->now_ms;
+}
+
+static void test_aws_client__a_deadline_that_passes_while_it_is_looked_at(void **state)
+{
+	struct fixture *f = *state;
+	size_t sent = 0;
+
+	f->clock.clock.monotonic_ms = tick;
+	fake_http_expect(&f->fake, NULL, NULL, 200, NULL, "")->times = -1;
+	for (int64_t ms = 1; ms < 20; ms++) {
+		f->req.deadline_ms = f->clock.now_ms + ms;
+		(void)send(f); /* in time or not: what was sent is looked at */
+		for (; sent < f->fake.seen.len; sent++)
+			assert_in_range(seen(f, sent)->timeout_ms, 1, ms);
+	}
+	assert_true(sent > 0);
 }
 
 static void test_aws_client__timeouts_of_attempts_are_retried(void **state)
@@ -460,6 +563,73 @@ static void test_aws_client__cancelled_calls_end(void **state)
 	}
 }
 
+static volatile int stop;
+
+static void stop_at_once(void *ctx, const struct fake_seen *seen,
+			 struct fake_reply *reply)
+{
+	bool first = strstr(seen->url, "/0") != NULL;
+
+	(void)ctx;
+	*reply = (struct fake_reply){ .status = first ? 503 : 200,
+				      .headers = first ? "Retry-After: 10" : NULL };
+	stop = !first;
+}
+
+/* One waits for its second attempt, one is in flight, one has not begun. */
+static void test_aws_client__cancelled_in_the_middle(void **state)
+{
+	enum { N = 40 };
+	struct fixture *f = *state;
+	struct aws_call *calls = xcalloc(N, sizeof(*calls));
+
+	stop = 0;
+	f->fake.http.cancelled = &stop;
+	f->fake.serve = stop_at_once;
+	for (int i = 0; i < N; i++) {
+		char key[16];
+
+		snprintf(key, sizeof(key), "%d", i);
+		calls[i] = (struct aws_call)AWS_CALL_INIT;
+		s3_get_request(&calls[i].request, "bucket", key, NULL);
+	}
+	assert_int_equal(aws_send_all(f->aws, calls, N, &f->err), -1);
+	for (int i = 0; i < N; i++) {
+		assert_int_equal(calls[i].err.code, ERR_CANCELLED);
+		aws_call_release(&calls[i]);
+	}
+	free(calls);
+	/* What must be put away still can be. */
+	assert_int_equal(send(f), -1);
+	aws_ignore_cancelled(f->aws);
+	assert_int_equal(send(f), 0);
+}
+
+static void test_aws_client__the_number_at_once_grows_again(void **state)
+{
+	enum { N = 400 };
+	struct fixture *f = *state;
+	struct aws_call *calls = xcalloc(N, sizeof(*calls));
+
+	for (int round = 0; round < 2; round++) {
+		for (int i = 0; i < N; i++) {
+			calls[i] = (struct aws_call)AWS_CALL_INIT;
+			s3_get_request(&calls[i].request, "bucket", "key", NULL);
+		}
+		if (round == 0)
+			fake_http_expect(&f->fake, NULL, NULL, 503, NULL,
+					 "<Error><Code>SlowDown</Code></Error>")
+				->times = 40;
+		fake_http_expect(&f->fake, NULL, NULL, 200, NULL, "")->times = N;
+		f->fake.most_in_flight = 0;
+		assert_int_equal(aws_send_all(f->aws, calls, N, &f->err), 0);
+		for (int i = 0; i < N; i++)
+			aws_call_release(&calls[i]);
+	}
+	free(calls);
+	assert_int_equal(f->fake.most_in_flight, 16);
+}
+
 static void test_aws_client__line_breaks_in_headers_are_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -511,7 +681,13 @@ int main(void)
 		TEST(does_not_retry_what_stays),
 		TEST(once_is_not_repeated),
 		TEST(honours_retry_after),
+		TEST(retry_after_a_date_by_the_servers_clock),
+		TEST(conflicts_of_writers_are_retried),
+		TEST(attempts_are_signed_for_their_own_time),
+		TEST(redirects_are_not_followed),
+		TEST(answers_over_the_cap_are_not_asked_for_again),
 		TEST(deadline_bounds_attempts_and_waits),
+		TEST(a_deadline_that_passes_while_it_is_looked_at),
 		TEST(timeouts_of_attempts_are_retried),
 		TEST(skew_is_known_but_used_when_told),
 		TEST(skew_from_a_cache_is_ignored),
@@ -524,7 +700,9 @@ int main(void)
 		TEST(200_with_an_error_for_ever),
 		TEST(others_go_on_while_one_waits),
 		TEST(throttling_lowers_the_number_at_once),
+		TEST(the_number_at_once_grows_again),
 		TEST(cancelled_calls_end),
+		TEST(cancelled_in_the_middle),
 		TEST(line_breaks_in_headers_are_refused),
 		TEST(logs_no_secret),
 	};
