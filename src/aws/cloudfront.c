@@ -47,6 +47,7 @@ static bool is_true(const struct xml_node *node, const char *name)
 void cf_distribution_release(struct cf_distribution *d)
 {
 	cf_origins_release(&d->origins);
+	cf_members_release(&d->members);
 	cf_behaviors_release(&d->behaviors);
 	cf_error_pages_release(&d->error_pages);
 	str_list_release(&d->aliases);
@@ -142,6 +143,21 @@ static int add_error_pages(struct cf_distribution *d, const struct xml_node *con
 	return 0;
 }
 
+static void add_members(struct cf_distribution *d, const struct xml_node *config)
+{
+	const struct xml_node *group = items(config, "OriginGroups", "OriginGroup");
+
+	for (; group; group = xml_next(group)) {
+		const struct xml_node *m = items(group, "Members", "OriginGroupMember");
+		const char *id = text_of(d, group, "Id");
+
+		for (; m; m = xml_next(m))
+			cf_members_push(
+				&d->members,
+				(struct cf_member){ id, text_of(d, m, "OriginId") });
+	}
+}
+
 static int add_config(struct cf_distribution *d, const struct xml_node *config,
 		      struct error *err)
 {
@@ -153,6 +169,7 @@ static int add_config(struct cf_distribution *d, const struct xml_node *config,
 				(struct cf_origin){ text_of(d, n, "Id"),
 						    text_of(d, n, "DomainName"),
 						    text_of(d, n, "OriginPath") });
+	add_members(d, config);
 	for (n = items(config, "CacheBehaviors", "CacheBehavior"); n; n = xml_next(n))
 		add_behavior(d, n, false);
 	if (!standard || !d->origins.len)
@@ -339,27 +356,37 @@ struct search {
 	char marker[256]; /* of the next page; "": the first, or there is none */
 };
 
+/* Where the next page begins, if there is one. An empty page that promises more promises it
+ * for ever. */
+static int take_marker(struct search *s, const struct xml_node *list, bool is_empty,
+		       struct error *err)
+{
+	const char *next = NULL;
+
+	if (is_true(list, "IsTruncated") && !is_empty)
+		next = xml_get(list, "NextMarker");
+	if (str_copy(s->marker, sizeof(s->marker), next ? next : ""))
+		return 0;
+	return error_set(err, ERR_DATA, "CloudFront's list goes on at too long a marker");
+}
+
 static int search_page(struct search *s, struct cf_invalidation *out, struct error *err)
 {
 	CLEANUP(aws_request) struct aws_request req = AWS_REQUEST_INIT;
 	CLEANUP(http_response) struct http_response res = HTTP_RESPONSE_INIT;
-	const struct xml_node *root, *n;
-	const char *next = NULL;
+	const struct xml_node *root, *first;
 	int found = 0;
 
 	list_request(&req, s->distribution, s->marker);
 	if (aws_send(s->aws, &req, &res, err) < 0 ||
 	    parse(&res, &res.arena, "InvalidationList", &root, err) < 0)
 		return -1;
-	for (n = xml_child(xml_child(root, "Items"), "InvalidationSummary");
-	     n && s->left && !found; n = xml_next(n), s->left--)
+	first = xml_child(xml_child(root, "Items"), "InvalidationSummary");
+	for (const struct xml_node *n = first; n && s->left && !found;
+	     n = xml_next(n), s->left--)
 		found = look_at(s->aws, s->distribution, xml_get(n, "Id"), s->reference,
 				out, err);
-	/* An empty page that promises more promises it for ever. */
-	if (is_true(root, "IsTruncated") && xml_child(root, "Items"))
-		next = xml_get(root, "NextMarker");
-	snprintf(s->marker, sizeof(s->marker), "%s", next ? next : "");
-	return found;
+	return found ? found : take_marker(s, root, !first, err);
 }
 
 int cf_find_invalidation(struct aws *aws, const char *distribution, const char *reference,

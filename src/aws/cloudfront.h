@@ -21,9 +21,16 @@ enum cf_query {
 	CF_QUERY_POLICY
 }; /* POLICY: look at policy_id */
 
-struct cf_behavior {
-	const char *pattern; /* NULL: the default behaviour */
+/* An origin's place in an origin group: what the first answers with an error is asked of the
+ * next. */
+struct cf_member {
+	const char *group_id;
 	const char *origin_id;
+};
+
+struct cf_behavior {
+	const char *pattern;   /* NULL: the default behaviour */
+	const char *origin_id; /* or an origin group's */
 	const char *policy_id; /* NULL: legacy settings */
 	enum cf_query query;   /* are query strings part of the cache key */
 	bool rewrites;         /* has a viewer-request or origin-request function */
@@ -36,6 +43,7 @@ struct cf_error_page {
 };
 
 VEC_DEFINE(cf_origins, struct cf_origin);
+VEC_DEFINE(cf_members, struct cf_member);
 VEC_DEFINE(cf_behaviors, struct cf_behavior);
 VEC_DEFINE(cf_error_pages, struct cf_error_page);
 
@@ -45,6 +53,7 @@ struct cf_distribution {
 	const char *domain; /* d111.cloudfront.net */
 	const char *root;   /* DefaultRootObject, "" when none */
 	struct cf_origins origins;
+	struct cf_members members;     /* of all origin groups, group by group */
 	struct cf_behaviors behaviors; /* in order of precedence; the default last */
 	struct cf_error_pages error_pages;
 	struct str_list aliases;
