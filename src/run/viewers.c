@@ -4,23 +4,65 @@
 
 #include "base/mem.h"
 
-/* bucket.s3.amazonaws.com, bucket.s3.REGION..., bucket.s3-website-REGION..., and what stands
- * in for AWS in tests: the bucket's name followed by ".s3". */
-static bool is_ours(const struct cf_origin *o, const char *bucket)
+/* The origin path within the bucket; NULL: the origin is something else. Ours are
+ * bucket.s3.amazonaws.com, bucket.s3.REGION..., bucket.s3-website-REGION..., what stands in
+ * for AWS in tests (the bucket's name followed by ".s3"), and s3.REGION... with the bucket in
+ * front of the path. */
+static const char *path_in_bucket(const struct cf_origin *o, const char *bucket)
 {
 	size_t n = strlen(bucket);
 
-	return strncmp(o->domain, bucket, n) == 0 && o->domain[n] == '.' &&
-	       str_starts(o->domain + n + 1, "s3");
+	if (strncmp(o->domain, bucket, n) == 0 && o->domain[n] == '.' &&
+	    str_starts(o->domain + n + 1, "s3"))
+		return o->path;
+	if ((str_starts(o->domain, "s3.") || str_starts(o->domain, "s3-")) &&
+	    o->path[0] == '/' && strncmp(o->path + 1, bucket, n) == 0 &&
+	    (o->path[n + 1] == '\0' || o->path[n + 1] == '/'))
+		return o->path + 1 + n;
+	return NULL;
 }
 
-static const struct cf_origin *origin_of(const struct cf_distribution *d,
-					 const struct cf_behavior *b)
+static bool is_ours(const struct cf_origin *o, const char *bucket)
 {
-	for (size_t i = 0; i < d->origins.len; i++)
-		if (str_eq(d->origins.items[i].id, b->origin_id))
-			return &d->origins.items[i];
-	return NULL;
+	return path_in_bucket(o, bucket) != NULL;
+}
+
+static bool is_target(const struct cf_distribution *d, const char *target,
+		      const struct cf_origin *o)
+{
+	if (str_eq(o->id, target))
+		return true;
+	for (size_t i = 0; i < d->members.len; i++)
+		if (str_eq(d->members.items[i].group_id, target) &&
+		    str_eq(d->members.items[i].origin_id, o->id))
+			return true;
+	return false;
+}
+
+/* The origin behind a behaviour, which may name a group of them: the site's bucket if it is
+ * among them, else the first. NULL: there is none of that name. */
+static const struct cf_origin *origin_of(const struct cf_distribution *d,
+					 const struct cf_behavior *b, const char *bucket)
+{
+	const struct cf_origin *first = NULL;
+
+	for (size_t i = 0; i < d->origins.len; i++) {
+		const struct cf_origin *o = &d->origins.items[i];
+
+		if (!is_target(d, b->origin_id, o))
+			continue;
+		if (is_ours(o, bucket))
+			return o;
+		first = first ? first : o;
+	}
+	return first;
+}
+
+static const char *origin_path(const struct cf_origin *o, const char *bucket)
+{
+	if (!o)
+		return "";
+	return is_ours(o, bucket) ? path_in_bucket(o, bucket) : o->path;
 }
 
 static bool any_is_ours(const struct cf_distribution *d, const char *bucket)
@@ -58,18 +100,30 @@ static bool ask_policy(const struct viewers_options *o, const char *policy_id)
 	return query != CF_QUERY_NO;
 }
 
+/* What an earlier behaviour's policy was found to do; NULL: this one was not asked for. */
+static const struct viewer_behavior *asked_before(const struct cf_distribution *d,
+						  const struct viewer *v,
+						  const char *policy_id)
+{
+	for (size_t i = 0; i < v->behaviors.len; i++)
+		if (v->behaviors.items[i].ours &&
+		    str_eq(d->behaviors.items[i].policy_id, policy_id))
+			return &v->behaviors.items[i];
+	return NULL;
+}
+
 static bool has_query_strings(const struct viewers_options *o,
+			      const struct cf_distribution *d, const struct viewer *v,
 			      const struct cf_behavior *b)
 {
-	enum cf_query query = b->query;
+	const struct viewer_behavior *before;
 
 	if (o->site->query_strings >= 0)
 		return o->site->query_strings == 1;
-	if (query == CF_QUERY_POLICY)
-		query = cf_managed_policy(b->policy_id);
-	if (query == CF_QUERY_POLICY)
-		return ask_policy(o, b->policy_id);
-	return query == CF_QUERY_YES;
+	if (b->query != CF_QUERY_POLICY)
+		return b->query == CF_QUERY_YES;
+	before = asked_before(d, v, b->policy_id);
+	return before ? before->query_strings : ask_policy(o, b->policy_id);
 }
 
 void viewers_from_distribution(const struct viewers_options *options,
@@ -88,17 +142,19 @@ void viewers_from_distribution(const struct viewers_options *options,
 				d->id, options->bucket));
 	for (size_t i = 0; i < d->behaviors.len; i++) {
 		const struct cf_behavior *b = &d->behaviors.items[i];
-		const struct cf_origin *origin = origin_of(d, b);
-		bool ours = unsure || (origin && is_ours(origin, options->bucket));
+		const struct cf_origin *origin = origin_of(d, b, options->bucket);
+		/* What cannot be told apart from ours must not stay stale. */
+		bool ours = unsure || !origin || is_ours(origin, options->bucket);
 
 		viewer_behaviors_push(
 			&out->behaviors,
 			(struct viewer_behavior){
 				.pattern = b->pattern,
 				.ours = ours,
-				.origin_path = origin && origin->path ? origin->path : "",
+				.origin_path = origin_path(origin, options->bucket),
 				.website = origin && strstr(origin->domain, "s3-website"),
-				.query_strings = ours && has_query_strings(options, b),
+				.query_strings = ours &&
+						 has_query_strings(options, d, out, b),
 				.rewrites = b->rewrites,
 			});
 	}
