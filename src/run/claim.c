@@ -10,7 +10,10 @@
 #include "io/random.h"
 
 /* The lease must outlast every request that was started under it. */
-enum { DEADLINE_MARGIN_MS = 5000, TRIES = 3 };
+enum { DEADLINE_MARGIN_MS = 5000 };
+
+/* A runner kills some 7 s after it has told a job to stop. */
+enum { DROP_MS = 5000 };
 
 void claim_release(struct claim *c)
 {
@@ -62,56 +65,92 @@ static int send_state(struct claim *c, const struct buf *body, bool if_absent,
 	};
 
 	s3_put_request(&req, &write);
+	req.deadline_ms = c->deadline_ms;
 	return aws_send(c->aws, &req, res, err);
 }
 
+enum whose { NOT_OURS, OURS, OURS_BEFORE_OTHERS };
+
 /* After "condition failed": an earlier attempt of ours may have got through without its
- * answer reaching us. True if the object holds our nonce; its ETag is then ours. */
-static bool is_ours(struct claim *c)
+ * answer reaching us. If the object holds our nonce, its ETag is ours; if what it calls
+ * deployed has it, somebody has gone on from there. -1: it cannot be told. */
+static int look_whose(struct claim *c, enum whose *out, struct error *err)
 {
 	CLEANUP(aws_call) struct aws_call call = AWS_CALL_INIT;
 	CLEANUP(claim_read) struct claim_read now = { .exists = false };
-	struct error ignored = ERROR_INIT;
 
+	*out = NOT_OURS;
 	s3_get_request(&call.request, c->bucket, c->key, NULL);
-	if (aws_send(c->aws, &call.request, &call.response, &call.err) < 0 ||
-	    claim_read_result(&call, &now, &ignored) < 0 || !now.exists)
-		return false;
-	if (!str_eq(now.state.nonce, c->nonce))
-		return false;
-	c->etag = arena_strdup(&c->arena, now.etag);
-	return true;
+	call.request.max_response = STATE_TEXT_MAX;
+	call.request.deadline_ms = c->deadline_ms;
+	/* Its failure is in call.err, which the next one reads. */
+	(void)aws_send(c->aws, &call.request, &call.response, &call.err);
+	if (claim_read_result(&call, &now, err) < 0)
+		return -1;
+	if (now.exists && str_eq(now.state.nonce, c->nonce)) {
+		c->etag = arena_strdup(&c->arena, now.etag);
+		*out = OURS;
+	} else if (now.exists && str_eq(now.state.deployed.nonce, c->nonce)) {
+		*out = OURS_BEFORE_OTHERS;
+	}
+	return 0;
 }
 
-static int write_state(struct claim *c, bool if_absent, struct error *err)
+static int take_etag(struct claim *c, struct http_response *res, struct error *err)
+{
+	const char *etag = s3_etag(res, false);
+
+	if (!etag)
+		return error_set(err, ERR_SERVICE,
+				 "state of %s: the store answers writes without an "
+				 "ETag; crc needs one",
+				 c->bucket);
+	c->etag = arena_strdup(&c->arena, etag);
+	return 0;
+}
+
+/* If-Match on an object that is not there is answered with 404. */
+static bool is_refused(const struct error *err)
+{
+	return err->code == ERR_CONDITION ||
+	       (err->code == ERR_NOT_FOUND && !str_eq(err->service_code, "NoSuchBucket"));
+}
+
+static int put_state(struct claim *c, bool if_absent, struct error *err)
 {
 	CLEANUP(buf) struct buf body = BUF_INIT(STATE_TEXT_MAX);
 	CLEANUP(http_response) struct http_response res = HTTP_RESPONSE_INIT;
 	int64_t before_ms = clock_monotonic_ms(aws_clock(c->aws));
-	const char *etag;
 
 	if (pack(&c->next, &body, err) < 0)
 		return -1;
 	if (send_state(c, &body, if_absent, &res, err) < 0) {
-		bool lost = err->code == ERR_CONDITION || err->code == ERR_NOT_FOUND;
-
-		if (lost && str_eq(err->service_code, "NoSuchBucket"))
-			return error_wrap(err, "bucket %s", c->bucket);
-		if (!lost || !is_ours(c)) {
-			if (lost)
-				err->code = ERR_CONDITION;
-			return error_wrap(err, "state of %s", c->bucket);
-		}
-	} else {
-		etag = s3_etag(&res, false);
-		if (!etag)
-			return error_set(
-				err, ERR_SERVICE,
-				"state of %s: the store answers writes without an "
-				"ETag; crc needs one",
-				c->bucket);
-		c->etag = arena_strdup(&c->arena, etag);
+		if (is_refused(err))
+			err->code = ERR_CONDITION;
+		return error_wrap(err, "state of %s", c->bucket);
 	}
+	if (take_etag(c, &res, err) < 0)
+		return -1;
+	c->taken_ms = before_ms;
+	return 0;
+}
+
+static int write_state(struct claim *c, bool if_absent, struct error *err)
+{
+	int64_t before_ms = clock_monotonic_ms(aws_clock(c->aws));
+	struct error unsure = ERROR_INIT;
+	enum whose whose;
+
+	if (put_state(c, if_absent, err) == 0)
+		return 0;
+	if (err->code != ERR_CONDITION)
+		return -1;
+	if (look_whose(c, &whose, &unsure) < 0) {
+		*err = unsure;
+		return -1;
+	}
+	if (whose == NOT_OURS)
+		return -1;
 	c->taken_ms = before_ms;
 	return 0;
 }
@@ -124,7 +163,7 @@ static int probe_fencing(struct claim *c, struct error *err)
 	if (new_nonce(c, err) < 0)
 		return -1;
 	c->next.lease.holder = c->nonce;
-	if (write_state(c, true, &probe) == 0) {
+	if (put_state(c, true, &probe) == 0) {
 		c->unfenced = true;
 		return 0;
 	}
@@ -182,20 +221,27 @@ int claim_drop(struct claim *c, struct error *err)
 		return 0;
 	c->held = false;
 	c->next.lease.is_set = false;
+	c->deadline_ms = clock_monotonic_ms(aws_clock(c->aws)) + DROP_MS;
 	return rewrite(c, err);
 }
 
-int claim_commit(struct claim *c, struct error *err)
+int claim_commit(struct claim *c, const struct state *after, struct error *err)
 {
-	c->next.lease.is_set = false;
-	c->next.journal = (struct state_journal){ .is_set = false };
+	const struct state before = c->next;
+
 	if (new_nonce(c, err) < 0)
 		return -1;
-	c->next.deployed.nonce = c->nonce;
-	if (write_state(c, !c->etag, err) < 0)
-		return error_wrap(err, "record the deploy");
-	c->held = false;
-	return 0;
+	c->next = *after;
+	c->next.nonce = c->next.deployed.nonce = c->nonce;
+	c->next.lease.is_set = false;
+	c->next.journal = (struct state_journal){ .is_set = false };
+	if (write_state(c, !c->etag, err) == 0) {
+		c->held = false;
+		return 0;
+	}
+	c->next = before;
+	c->held = c->held && err->code != ERR_CONDITION;
+	return error_wrap(err, "record the deploy");
 }
 
 /* Reading */
@@ -216,14 +262,29 @@ void claim_read_request(struct aws_request *req, const char *bucket, const char 
 	req->max_response = STATE_TEXT_MAX;
 }
 
-static int64_t header_seconds(const struct http_response *res, const char *name)
+static bool header_seconds(const struct http_response *res, const char *name,
+			   int64_t *out)
 {
 	const char *text = http_response_header(res, name);
-	int64_t ms = 0;
+	int64_t ms;
 
 	if (!text || !http_date_parse(text, &ms))
-		return 0;
-	return ms / 1000;
+		return false;
+	*out = ms / 1000;
+	return true;
+}
+
+/* By the store's clock alone; one that does not tell the time has its leases waited for
+ * whole. */
+static int64_t lease_wait_s(const struct http_response *res,
+			    const struct state_lease *lease)
+{
+	int64_t now_s, modified_s;
+
+	if (!header_seconds(res, "Date", &now_s) ||
+	    !header_seconds(res, "Last-Modified", &modified_s))
+		now_s = modified_s = 0;
+	return state_lease_wait_s(lease, now_s, modified_s);
 }
 
 static int unpack(const struct http_response *res, struct claim_read *out,
@@ -238,6 +299,14 @@ static int unpack(const struct http_response *res, struct claim_read *out,
 	if (!packed)
 		return state_parse(&out->state, body->data, body->len, err);
 	return state_parse(&out->state, text.data, text.len, err);
+}
+
+static const char *advice_about(const struct error *err)
+{
+	return err->code == ERR_UNSUPPORTED
+		       ? ""
+		       : " (delete it to start anew: nothing else is lost, and the next "
+			 "deploy sends what differs)";
 }
 
 int claim_read_result(struct aws_call *call, struct claim_read *out, struct error *err)
@@ -258,14 +327,10 @@ int claim_read_result(struct aws_call *call, struct claim_read *out, struct erro
 				 "the state in bucket %s came without an ETag",
 				 call->request.bucket);
 	if (unpack(res, out, err) < 0)
-		return error_wrap(
-			err,
-			"state s3://%s%s (delete it to start anew: nothing else is "
-			"lost, and the next deploy sends what differs)",
-			call->request.bucket, call->request.path);
+		return error_wrap(err, "state s3://%s%s%s", call->request.bucket,
+				  call->request.path, advice_about(err));
 	out->exists = true;
 	out->etag = arena_strdup(&out->state.arena, etag);
-	out->wait_s = state_lease_wait_s(&out->state.lease, header_seconds(res, "date"),
-					 header_seconds(res, "last-modified"));
+	out->wait_s = lease_wait_s(res, &out->state.lease);
 	return 0;
 }

@@ -153,23 +153,11 @@ static void start_claim(struct execution *x, size_t site)
 	c->next.prefix = ps->site->prefix;
 }
 
-static void set_deployed(struct execution *x, size_t site)
-{
-	const struct execute_site *es = &x->options->sites[site];
-
-	x->claims[site].next.deployed = (struct state_deployed){
-		.is_set = true,
-		.commit = x->plan->head,
-		.run = es->run,
-		.at_s = es->now_s,
-	};
-}
-
 /* The new state; the ETags of what was sent are those that the store answered. */
-static void set_after(struct execution *x, size_t site)
+static void set_after(struct execution *x, size_t site, struct state *after)
 {
 	struct plan_site *ps = &x->outcome->plan.sites.items[site];
-	struct state *next = &x->claims[site].next;
+	const struct execute_site *es = &x->options->sites[site];
 
 	for (size_t i = 0; i < x->plan->steps.len; i++) {
 		const struct step *s = &x->plan->steps.items[i];
@@ -177,11 +165,16 @@ static void set_after(struct execution *x, size_t site)
 		if (s->site == site && (s->kind == STEP_PUT || s->kind == STEP_COPY))
 			ps->after.items[s->after].etag = x->outcome->steps[i].etag;
 	}
-	next->objects = ps->after;
-	next->retired = ps->retired_after;
-	next->mutable_paths = ps->mutable_after;
-	next->distributions = ps->distributions;
-	set_deployed(x, site);
+	after->objects = ps->after;
+	after->retired = ps->retired_after;
+	after->mutable_paths = ps->mutable_after;
+	after->distributions = ps->distributions;
+	after->deployed = (struct state_deployed){
+		.is_set = true,
+		.commit = x->plan->head,
+		.run = es->run,
+		.at_s = es->now_s,
+	};
 }
 
 static int claim_site(struct execution *x, size_t site, struct error *err)
@@ -207,13 +200,14 @@ static int claim_site(struct execution *x, size_t site, struct error *err)
 
 static int commit_site(struct execution *x, size_t site, struct error *err)
 {
+	struct state after = x->claims[site].next;
 	size_t step;
 
 	if (!site_step(x, site, STEP_COMMIT, &step) &&
 	    !site_step(x, site, STEP_RECORD, &step))
 		return 0;
-	set_after(x, site);
-	if (claim_commit(&x->claims[site], err) < 0) {
+	set_after(x, site, &after);
+	if (claim_commit(&x->claims[site], &after, err) < 0) {
 		if (err->code == ERR_CONDITION &&
 		    x->plan->steps.items[step].kind == STEP_COMMIT)
 			err->code = ERR_ORDER;
