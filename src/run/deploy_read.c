@@ -423,8 +423,8 @@ int deploy_find_base(struct deploy *d, struct error *err)
 				&s->viewers[j], s->site->distributions.items[j].text,
 				s->site->prefix, s->site->query_strings, &d->arena);
 		if (d->has_base_commit &&
-		    source_snapshot_of(&s->source, &d->base_commit, &d->arena, &s->base,
-				       err) < 0)
+		    source_snapshot_of(&s->source, &d->base_commit, &s->head, &d->arena,
+				       &s->base, err) < 0)
 			return -1;
 	}
 	return 0;

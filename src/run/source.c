@@ -280,8 +280,8 @@ int source_snapshot(const struct source *s, struct arena *arena, struct snapshot
 	return 0;
 }
 
-int source_snapshot_of(const struct source *s, const struct oid *commit,
-		       struct arena *arena, struct snapshot *out, struct error *err)
+int source_snapshot_whole(const struct source *s, const struct oid *commit,
+			  struct arena *arena, struct snapshot *out, struct error *err)
 {
 	CLEANUP(gathering) struct gathering g = gathering_of(s, arena, out);
 	int rc;
@@ -292,6 +292,67 @@ int source_snapshot_of(const struct source *s, const struct oid *commit,
 	rc = gather_commit(&g, commit, err);
 	snapshot_sort(out);
 	return rc;
+}
+
+/* The way back from the head to another commit. */
+struct rewind {
+	struct gathering before;
+	const struct snapshot *head;
+	size_t next; /* of the head: the first that is not settled yet */
+};
+
+static void rewind_release(struct rewind *r)
+{
+	gathering_release(&r->before);
+}
+
+/* What stands before a path (NULL: all that is left) is the same in both. */
+static void keep_up_to(struct rewind *r, const char *path)
+{
+	for (; r->next < r->head->len; r->next++) {
+		const struct entry *e = &r->head->items[r->next];
+
+		if (path && strcmp(e->path, path) >= 0)
+			return;
+		snapshot_push(r->before.out,
+			      (struct entry){ .path = e->path, .id = e->id });
+	}
+}
+
+static bool enter_both(void *ctx, const char *path)
+{
+	struct rewind *r = ctx;
+
+	return enter_folder(&r->before, path);
+}
+
+static int visit_change(void *ctx, const struct repo_item *before,
+			const struct repo_item *after, struct error *err)
+{
+	struct rewind *r = ctx;
+	const struct snapshot *head = r->head;
+	const char *path = before ? before->path : after->path;
+
+	keep_up_to(r, path);
+	if (r->next < head->len && str_eq(head->items[r->next].path, path))
+		r->next++;
+	return before ? visit_item(&r->before, before, err) : 0;
+}
+
+int source_snapshot_of(const struct source *s, const struct oid *commit,
+		       const struct snapshot *head, struct arena *arena,
+		       struct snapshot *out, struct error *err)
+{
+	CLEANUP(rewind)
+	struct rewind r = { .before = gathering_of(s, arena, out), .head = head };
+	const struct repo_diff_visitor visitor = { enter_both, visit_change, &r };
+
+	if (s->kind != SOURCE_COMMIT)
+		return source_snapshot_whole(s, commit, arena, out, err);
+	if (repo_diff(s->repo, commit, &s->commit, s->site->path, &visitor, err) < 0)
+		return -1;
+	keep_up_to(&r, NULL);
+	return 0;
 }
 
 /* Content */

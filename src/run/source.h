@@ -47,9 +47,15 @@ void source_release(struct source *s);
  * be deployed (all such paths, up to a few, are named). ERR_CONFIG: it is empty. */
 int source_snapshot(const struct source *s, struct arena *arena, struct snapshot *out,
 		    struct error *err);
-/* The same for another commit; a folder that it lacks is an empty snapshot. */
+/* What the site would have uploaded of another commit, as far as that could be deployed; a
+ * folder that it lacks is an empty snapshot. head is source_snapshot()'s: of a commit source
+ * only what differs from it is read, and paths are borrowed from it. */
 int source_snapshot_of(const struct source *s, const struct oid *commit,
-		       struct arena *arena, struct snapshot *out, struct error *err);
+		       const struct snapshot *head, struct arena *arena,
+		       struct snapshot *out, struct error *err);
+/* The same, read whole. */
+int source_snapshot_whole(const struct source *s, const struct oid *commit,
+			  struct arena *arena, struct snapshot *out, struct error *err);
 
 /* A path's content: bytes in memory, or an open file. */
 struct content {
