@@ -381,7 +381,7 @@ bool glob_parse(const char *pattern, struct glob *out)
 	return true;
 }
 
-static bool matches(const struct glob *g, const char *path, size_t n, bool is_folder)
+bool glob_matches_part(const struct glob *g, const char *path, size_t n, bool is_folder)
 {
 	struct program program;
 	struct set at = { { 0 } };
@@ -399,7 +399,7 @@ static bool matches(const struct glob *g, const char *path, size_t n, bool is_fo
 
 bool glob_matches(const struct glob *g, const char *path, bool is_folder)
 {
-	return matches(g, path, strlen(path), is_folder);
+	return glob_matches_part(g, path, strlen(path), is_folder);
 }
 
 bool glob_reaches_below(const struct glob *g, const char *folder)
@@ -424,7 +424,7 @@ static enum glob_verdict verdict_at(const struct glob_list *list, const char *pa
 				    size_t n, bool is_folder)
 {
 	for (size_t i = list->len; i > 0; i--)
-		if (matches(&list->items[i - 1], path, n, is_folder))
+		if (glob_matches_part(&list->items[i - 1], path, n, is_folder))
 			return list->items[i - 1].negated ? GLOB_NEGATED : GLOB_MATCHED;
 	return GLOB_UNDECIDED;
 }
@@ -434,6 +434,8 @@ enum glob_verdict glob_list_verdict(const struct glob_list *list, const char *pa
 {
 	const char *slash = strchr(path, '/');
 
+	if (!list->len)
+		return GLOB_UNDECIDED;
 	for (; slash; slash = strchr(slash + 1, '/'))
 		if (verdict_at(list, path, (size_t)(slash - path), true) == GLOB_MATCHED)
 			return GLOB_MATCHED;

@@ -30,6 +30,8 @@ bool glob_parse(const char *pattern, struct glob *out);
 /* Whether the pattern itself matches this path (is_folder: the path names a folder); does
  * not look at parents or negation. */
 bool glob_matches(const struct glob *g, const char *path, bool is_folder);
+/* The same of the first n bytes of a path. */
+bool glob_matches_part(const struct glob *g, const char *path, size_t n, bool is_folder);
 
 /* Whether an anchored pattern could match some path below this folder. Of a pattern that is
  * not anchored, true: it matches at any depth. */

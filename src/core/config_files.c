@@ -5,56 +5,79 @@
 /* What a site's folder may hold by accident. */
 enum part { WHOLE, FRONT, TAIL, ANYWHERE };
 
-static const struct {
+#define TEXT(s) s, sizeof(s) - 1
+
+static const struct accident {
 	enum part part;
 	const char *text;
+	size_t len;
 	bool folders_only;
 } accidents[] = {
-	{ FRONT, ".", false },           { WHOLE, "node_modules", true },
-	{ WHOLE, "venv", true },         { WHOLE, "virtualenv", true },
-	{ TAIL, ".venv", true },         { WHOLE, "crc.yml", false },
-	{ ANYWHERE, ".tfstate", false }, { TAIL, ".pem", false },
-	{ TAIL, ".key", false },
+	{ FRONT, TEXT("."), false },           { WHOLE, TEXT("node_modules"), true },
+	{ WHOLE, TEXT("venv"), true },         { WHOLE, TEXT("virtualenv"), true },
+	{ TAIL, TEXT(".venv"), true },         { WHOLE, TEXT("crc.yml"), false },
+	{ ANYWHERE, TEXT(".tfstate"), false }, { TAIL, TEXT(".pem"), false },
+	{ TAIL, TEXT(".key"), false },
 };
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
+/* A file's or folder's name within a path: asked for each of thousands, nothing is copied. */
+struct name {
+	const char *at;
+	size_t len;
+};
 
-	return slash ? slash + 1 : path;
+static bool name_equals(const struct name *name, const char *text, size_t len)
+{
+	return name->len == len && memcmp(name->at, text, len) == 0;
 }
 
-static bool ends_nocase(const char *name, const char *tail)
+static bool holds(const struct name *name, const char *text, size_t len)
 {
-	size_t n = strlen(name);
-	size_t len = strlen(tail);
-
-	return n >= len && str_eq_nocase(name + n - len, tail);
+	for (size_t i = 0; i + len <= name->len; i++)
+		if (name->at[i] == *text && memcmp(name->at + i, text, len) == 0)
+			return true;
+	return false;
 }
 
-static bool has_part(const char *name, enum part part, const char *text)
+static char lower(char c)
 {
-	switch (part) {
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+/* tail is in small letters. */
+static bool ends_nocase(const struct name *name, const char *tail, size_t len)
+{
+	const char *end = name->at + name->len;
+
+	if (name->len < len)
+		return false;
+	for (size_t i = len; i > 0; i--)
+		if (lower(*--end) != tail[i - 1])
+			return false;
+	return true;
+}
+
+static bool has_part(const struct name *name, const struct accident *a)
+{
+	switch (a->part) {
 	case WHOLE:
-		return str_eq(name, text);
+		return name_equals(name, a->text, a->len);
 	case FRONT:
-		return str_starts(name, text);
+		return name->len >= a->len && memcmp(name->at, a->text, a->len) == 0;
 	case TAIL:
-		return ends_nocase(name, text);
+		return ends_nocase(name, a->text, a->len);
 	default:
-		return strstr(name, text) != NULL;
+		return holds(name, a->text, a->len);
 	}
 }
 
-static bool is_accident(const char *path, bool is_folder)
+static bool is_accident(const struct name *name, bool is_folder)
 {
-	const char *name = base_name(path);
-
-	if (is_folder && str_eq(name, ".well-known"))
+	if (is_folder && name_equals(name, TEXT(".well-known")))
 		return false;
 	for (size_t i = 0; i < sizeof(accidents) / sizeof(*accidents); i++)
 		if ((is_folder || !accidents[i].folders_only) &&
-		    has_part(name, accidents[i].part, accidents[i].text))
+		    has_part(name, &accidents[i]))
 			return true;
 	return false;
 }
@@ -103,14 +126,17 @@ static bool is_template(const struct site *s, const struct backend *b, const cha
 	       str_eq(b->template_file + n + 1, path);
 }
 
+/* Whether the first n bytes of a path, a folder or all of the path, are a backend's. */
 static bool is_of_backend(const struct config *c, const struct site *s, const char *path,
-			  bool is_folder)
+			  size_t n, bool is_folder)
 {
 	for (size_t i = 0; i < c->backends.len; i++) {
 		const struct backend *b = &c->backends.items[i];
 		const char *folder = below_site(s, b->path);
 
-		if (is_folder ? folder && str_eq(path, folder) : is_template(s, b, path))
+		if (is_folder ? folder && strlen(folder) == n &&
+					memcmp(path, folder, n) == 0
+			      : is_template(s, b, path))
 			return true;
 	}
 	return false;
@@ -138,15 +164,16 @@ static bool is_forbidden(const char *path)
 	}
 }
 
-/* The last pattern that has a say about this very path decides. Below what is held back
- * only those have one that spell out the way there. */
-static bool is_lifted(const struct glob_list *include, const char *path, bool is_folder,
-		      bool held_above)
+/* The last pattern that has a say about this very path (its first n bytes) decides. Below
+ * what is held back only those have one that spell out the way there. */
+static bool is_lifted(const struct glob_list *include, const char *path, size_t n,
+		      bool is_folder, bool held_above)
 {
 	for (size_t i = include->len; i > 0; i--) {
 		const struct glob *g = &include->items[i - 1];
 
-		if ((!held_above || g->anchored) && glob_matches(g, path, is_folder))
+		if ((!held_above || g->anchored) &&
+		    glob_matches_part(g, path, n, is_folder))
 			return !g->negated;
 	}
 	return false;
@@ -156,26 +183,24 @@ static bool is_lifted(const struct glob_list *include, const char *path, bool is
 static bool is_held(const struct config *c, const struct site *s, const char *path,
 		    bool is_folder)
 {
-	CLEANUP_PTR(mem) char *part = xstrdup(path);
-	char *slash = part;
+	const char *name = path;
 	bool held = false;
 
-	do {
-		bool folder;
+	for (;;) {
+		const struct name part = { name, strcspn(name, "/") };
+		size_t n = (size_t)(name - path) + part.len;
+		bool folder = path[n] || is_folder;
 
-		slash = strchr(slash, '/');
-		folder = slash || is_folder;
-		if (slash)
-			*slash = '\0';
-		if (is_lifted(&s->include, part, folder, held))
+		if (is_lifted(&s->include, path, n, folder, held))
 			held = false;
-		else if (is_accident(part, folder) || is_of_backend(c, s, part, folder) ||
-			 (!folder && is_config(c, s, part)))
+		else if (is_accident(&part, folder) ||
+			 is_of_backend(c, s, path, n, folder) ||
+			 (!folder && is_config(c, s, path)))
 			held = true;
-		if (slash)
-			*slash++ = '/';
-	} while (slash);
-	return held;
+		if (!path[n])
+			return held;
+		name += part.len + 1;
+	}
 }
 
 bool config_uploads(const struct config *c, const struct site *s, const char *path)
