@@ -381,13 +381,24 @@ bool glob_parse(const char *pattern, struct glob *out)
 	return true;
 }
 
+/* Most patterns end in letters that stand for themselves, and most paths do not end in them:
+ * so much is seen without running the pattern. */
+static bool ends_as_pattern(const struct glob *g, const char *path, size_t n)
+{
+	size_t len = 0;
+
+	while (len < g->len && !strchr("*?[]\\/", g->text[g->len - len - 1]))
+		len++;
+	return n >= len && memcmp(path + n - len, g->text + g->len - len, len) == 0;
+}
+
 bool glob_matches_part(const struct glob *g, const char *path, size_t n, bool is_folder)
 {
 	struct program program;
 	struct set at = { { 0 } };
 	size_t base = 0;
 
-	if (g->folders_only && !is_folder)
+	if ((g->folders_only && !is_folder) || !ends_as_pattern(g, path, n))
 		return false;
 	if (!g->anchored)
 		for (base = n; base && path[base - 1] != '/';)

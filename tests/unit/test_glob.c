@@ -59,6 +59,31 @@ static void test_glob__parse_refuses_what_matches_nothing(void **state)
 	assert_true(glob_matches(&g, "a/b", false));
 }
 
+static void test_glob__of_a_part_of_a_path(void **state)
+{
+	static const struct {
+		const char *pattern;
+		size_t n; /* of "a/b.txt/c.txt" */
+		bool is_folder, matches;
+	} cases[] = {
+		{ "a", 1, true, true },           { "a", 3, true, false },
+		{ "*.txt", 7, true, true },       { "b.txt/", 7, true, true },
+		{ "b.txt/", 7, false, false },    { "*.txt", 6, true, false },
+		{ "/a/b.txt", 7, true, true },    { "a/*/c.txt", 13, false, true },
+		{ "a/*/c.txt", 12, true, false }, { "**/a", 1, true, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct glob g;
+
+		assert_true(glob_parse(cases[i].pattern, &g));
+		if (glob_matches_part(&g, "a/b.txt/c.txt", cases[i].n,
+				      cases[i].is_folder) != cases[i].matches)
+			fail_msg("%s, %zu bytes", cases[i].pattern, cases[i].n);
+	}
+}
+
 static char verdict_char(enum glob_verdict verdict)
 {
 	return "-+!"[verdict];
@@ -179,6 +204,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_glob__parse_takes_a_pattern_apart),
 		cmocka_unit_test(test_glob__parse_refuses_what_matches_nothing),
+		cmocka_unit_test(test_glob__of_a_part_of_a_path),
 		cmocka_unit_test(test_glob__agrees_with_git),
 		cmocka_unit_test(test_glob__reaches_below),
 		cmocka_unit_test(test_glob__hostile_patterns_are_quick),
