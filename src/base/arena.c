@@ -75,6 +75,17 @@ char *arena_strndup(struct arena *a, const char *s, size_t n)
 	return copy;
 }
 
+char *arena_concat(struct arena *a, const char *s, const char *end)
+{
+	size_t n = strlen(s);
+	size_t m = strlen(end);
+	char *copy = alloc(a, n + m + 1, 1);
+
+	memcpy(copy, s, n);
+	memcpy(copy + n, end, m + 1);
+	return copy;
+}
+
 void *arena_memdup(struct arena *a, const void *p, size_t n)
 {
 	void *copy = arena_alloc(a, n);

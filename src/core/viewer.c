@@ -86,7 +86,7 @@ static const char *path_of(const struct viewer_behavior *b, const char *key,
 
 	if (n && (strncmp(key, origin, n) != 0 || key[n] != '/'))
 		return NULL;
-	return arena_printf(arena, "/%s", n ? key + n + 1 : key);
+	return arena_concat(arena, "/", n ? key + n + 1 : key);
 }
 
 /* The paths of an object under one behaviour, and where they go. */

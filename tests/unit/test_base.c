@@ -81,7 +81,9 @@ static void test_arena__pieces_do_not_overlap(void **state)
 		assert_int_equal((uintptr_t)n % sizeof(*n), 0);
 		assert_int_equal(*n, 0);
 		*n = UINT64_MAX;
-		strings[i] = arena_printf(&a, "string %d", i);
+		strings[i] = i % 2 ? arena_printf(&a, "string %d", i)
+				   : arena_concat(&a, "string ",
+						  arena_printf(&a, "%d", i));
 	}
 	for (int i = 0; i < 2000; i++)
 		assert_int_equal(atoi(strings[i] + 7), i);
