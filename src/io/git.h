@@ -106,6 +106,8 @@ int repo_lookup(struct repo *r, const struct oid *commit, const char *path,
  * ERR_TOO_BIG: more than the buffer takes. ERR_DATA: the bytes do not have the id. */
 int repo_blob(struct repo *r, const struct oid *id, const char *path, struct buf *out,
 	      struct error *err);
+/* Whether a blob is in this clone; false also when it could be fetched. */
+bool repo_has_blob(struct repo *r, const struct oid *id);
 /* Size of a blob in bytes without reading it where possible. */
 int repo_blob_size(struct repo *r, const struct oid *id, const char *path, int64_t *out,
 		   struct error *err);
@@ -114,11 +116,19 @@ int repo_blob_size(struct repo *r, const struct oid *id, const char *path, int64
  * hold enough history to tell, or lacks a commit. */
 int repo_is_ancestor(struct repo *r, const struct oid *a, const struct oid *b);
 
+/* Who is asked which edits count. */
+struct repo_edit_filter {
+	/* path is relative to the folder; committed is NULL for a file that the commit lacks. */
+	bool (*counts)(void *ctx, const char *path, const struct oid *committed);
+	void *ctx;
+};
+
 /* How many files below a folder of the work tree differ from the commit (changed, missing,
- * untracked but not ignored); any commit will do. 0 in a bare repository. ERR_UNSUPPORTED:
- * the index cannot be read (sparse or split). */
+ * untracked but not ignored) and count, which all do without a filter; any commit will do.
+ * 0 in a bare repository, and where nothing was ever checked out. ERR_UNSUPPORTED: the index cannot be read (sparse or split). */
 int repo_count_edits(struct repo *r, const struct oid *commit, const char *folder,
-		     size_t *out, struct error *err);
+		     const struct repo_edit_filter *filter, size_t *out,
+		     struct error *err);
 
 /* The URL of a remote (as configured, without rewriting) into out. ERR_NOT_FOUND: none. */
 int repo_remote_url(struct repo *r, const char *remote, struct buf *out,

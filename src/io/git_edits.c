@@ -2,6 +2,7 @@
 
 #include <git2.h>
 #include <stdbool.h>
+#include <string.h>
 
 #include "base/mem.h"
 
@@ -39,18 +40,28 @@ static bool is_held_back(git_index *index, const git_diff_delta *delta)
 	       git_oid_equal(&entry->id, &delta->old_file.id);
 }
 
-static size_t count(git_index *index, git_diff *diff)
+static bool counts(const struct repo_edit_filter *filter, const git_diff_delta *delta,
+		   size_t folder_len)
 {
-	size_t edits = 0;
+	const char *path = delta->status == GIT_DELTA_DELETED ? delta->old_file.path
+							      : delta->new_file.path;
+	struct oid committed;
 
-	for (size_t i = 0; i < git_diff_num_deltas(diff); i++)
-		edits += !is_held_back(index, git_diff_get_delta(diff, i));
-	return edits;
+	if (!filter)
+		return true;
+	memcpy(committed.bytes, delta->old_file.id.id, sizeof(committed.bytes));
+	return filter->counts(filter->ctx, path + folder_len,
+			      delta->status == GIT_DELTA_UNTRACKED ||
+					      delta->status == GIT_DELTA_ADDED
+				      ? NULL
+				      : &committed);
 }
 
 int repo_count_edits(struct repo *r, const struct oid *commit, const char *folder,
-		     size_t *out, struct error *err)
+		     const struct repo_edit_filter *filter, size_t *out,
+		     struct error *err)
 {
+	size_t folder_len = *folder ? strlen(folder) + 1 : 0;
 	SCOPED(commit) git_commit *c = NULL;
 	SCOPED(tree) git_tree *tree = NULL;
 	SCOPED(index) git_index *index = NULL;
@@ -71,9 +82,16 @@ int repo_count_edits(struct repo *r, const struct oid *commit, const char *folde
 	git_oid_fromraw(&oid, commit->bytes);
 	if (git_commit_lookup(&c, r->handle, &oid) < 0 || git_commit_tree(&tree, c) < 0)
 		return repo_fail(err, ERR_DATA, "edits");
-	if (git_repository_index(&index, r->handle) < 0 ||
-	    git_diff_tree_to_workdir_with_index(&diff, r->handle, tree, &options) < 0)
+	if (git_repository_index(&index, r->handle) < 0)
 		return repo_fail(err, ERR_UNSUPPORTED, "edits");
-	*out = count(index, diff);
+	if (!git_index_entrycount(index))
+		return 0;
+	if (git_diff_tree_to_workdir_with_index(&diff, r->handle, tree, &options) < 0)
+		return repo_fail(err, ERR_UNSUPPORTED, "edits");
+	for (size_t i = 0; i < git_diff_num_deltas(diff); i++) {
+		const git_diff_delta *delta = git_diff_get_delta(diff, i);
+
+		*out += !is_held_back(index, delta) && counts(filter, delta, folder_len);
+	}
 	return 0;
 }

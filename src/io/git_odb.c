@@ -193,6 +193,13 @@ static bool stored_size(struct repo *r, const struct oid *id, size_t *size)
 	       type == GIT_OBJECT_BLOB;
 }
 
+bool repo_has_blob(struct repo *r, const struct oid *id)
+{
+	size_t size;
+
+	return stored_size(r, id, &size);
+}
+
 /* Whether the file that the work tree has at path holds the blob's very bytes, which are
  * then appended. Whatever stands against it is no error: they are to be had elsewhere. */
 static bool worktree_has(struct repo *r, const struct oid *id, const char *path,

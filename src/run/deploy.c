@@ -7,6 +7,7 @@
 #include "run/build.h"
 #include "run/deploy_private.h"
 #include "run/execute.h"
+#include "run/source_notes.h"
 #include "run/verify.h"
 
 enum {
@@ -68,7 +69,12 @@ static int open_site(struct deploy *d, struct deploy_site *s, struct error *err)
 	s->viewers = arena_alloc(&d->arena, s->n_viewers * sizeof(*s->viewers));
 	s->distributions = arena_alloc(&d->arena,
 				       s->n_viewers * sizeof(*s->distributions));
-	return source_snapshot(&s->source, &d->arena, &s->head, err);
+	if (source_snapshot(&s->source, &d->arena, &s->head, err) < 0)
+		return -1;
+	source_notes(&s->source, &s->head,
+		     o->dry_run || o->offline ? EDITS_OF_FEW_FILES : EDITS_OF_ALL,
+		     &d->arena, &d->opening_notes);
+	return 0;
 }
 
 static bool is_wanted(const struct deploy_options *o, const struct site *site)

@@ -40,15 +40,6 @@ static bool folder_on_disk(const struct source *s)
 	return s->folder && fs_walk(s->folder, &nobody, &err) == 0;
 }
 
-static bool folder_in_commit(const struct source *s, const struct oid *commit)
-{
-	struct repo_item item;
-	struct error err = ERROR_INIT;
-
-	return repo_lookup(s->repo, commit, s->site->path, &item, &err) == 0 &&
-	       item.mode == REPO_FOLDER;
-}
-
 static char *disk_folder(struct repo *repo, const char *path)
 {
 	CLEANUP(buf) struct buf b = BUF_INIT(8192);
@@ -60,49 +51,94 @@ static char *disk_folder(struct repo *repo, const char *path)
 	return buf_take(&b);
 }
 
-static int settle_kind(struct source *s, enum source_kind wanted, struct error *err)
+static const char *path_of(const struct source *s)
 {
-	const char *path = *s->site->path ? s->site->path : ".";
-	bool committed = folder_in_commit(s, &s->commit);
+	return *s->site->path ? s->site->path : ".";
+}
 
-	if (wanted != SOURCE_WORKTREE && committed && !s->site->build) {
+static const char *mode_name(enum repo_mode mode)
+{
+	static const char *const names[] = {
+		[REPO_FILE] = "a file",
+		[REPO_EXECUTABLE] = "a file",
+		[REPO_SYMLINK] = "a symbolic link",
+		[REPO_SUBMODULE] = "a submodule",
+		[REPO_FOLDER] = "a folder",
+	};
+
+	return names[mode];
+}
+
+/* 1: settled; 0: it may be on the disk; -1: error. A commit that cannot be read is one, and
+ * no reason to deploy something else. */
+static int settle_in_commit(struct source *s, enum source_kind wanted, struct error *err)
+{
+	struct repo_item item;
+	bool found = repo_lookup(s->repo, &s->commit, s->site->path, &item, err) == 0;
+
+	if (!found && err->code != ERR_NOT_FOUND)
+		return error_wrap(err, "site %s", s->site->name);
+	error_clear(err);
+	if (found && item.mode == REPO_FOLDER) {
 		s->kind = SOURCE_COMMIT;
-		return 0;
+		return 1;
 	}
-	if (wanted == SOURCE_COMMIT)
-		return error_set(
-			err, ERR_CONFIG,
-			"site %s: the commit has no folder %s: check `path`, or use "
-			"--source worktree if a build makes it",
-			s->site->name, path);
-	if (folder_on_disk(s)) {
-		s->kind = SOURCE_WORKTREE;
+	s->why = found ? "it is a submodule of the commit"
+		       : "the commit has no such folder";
+	if (wanted == SOURCE_AUTO && (!found || item.mode == REPO_SUBMODULE))
 		return 0;
-	}
+	if (found)
+		return error_set(err, ERR_CONFIG,
+				 "site %s: %s is %s in the commit and no folder: check "
+				 "`path`",
+				 s->site->name, path_of(s), mode_name(item.mode));
+	return error_set(err, ERR_CONFIG,
+			 "site %s: the commit has no folder %s: check `path`, or use "
+			 "--source worktree if a build makes it",
+			 s->site->name, path_of(s));
+}
+
+static int settle_on_disk(struct source *s, struct error *err)
+{
+	s->kind = SOURCE_WORKTREE;
+	if (folder_on_disk(s))
+		return 0;
+	if (!s->folder)
+		return error_set(err, ERR_CONFIG,
+				 "site %s: there is no folder %s in the commit, and a "
+				 "bare repository has nothing else: check `path`",
+				 s->site->name, path_of(s));
 	return error_set(
 		err, ERR_CONFIG,
-		"site %s: there is no folder %s in the commit or on the disk: check "
-		"`path` (it counts from the top of the repository)",
-		s->site->name, path);
+		"site %s: there is no folder %s %son the disk: check `path` (it counts "
+		"from the top of the repository)",
+		s->site->name, path_of(s), s->why ? "in the commit or " : "");
+}
+
+static int settle_kind(struct source *s, enum source_kind wanted, struct error *err)
+{
+	int rc = 0;
+
+	if (wanted == SOURCE_COMMIT && s->site->build)
+		return error_set(err, ERR_CONFIG,
+				 "site %s has a `build`, and what that makes is not in "
+				 "the commit: leave --source commit out",
+				 s->site->name);
+	if (wanted != SOURCE_WORKTREE && !s->site->build)
+		rc = settle_in_commit(s, wanted, err);
+	return rc ? (rc < 0 ? -1 : 0) : settle_on_disk(s, err);
 }
 
 int source_open(struct source *s, const struct source_options *options, struct error *err)
 {
-	const char *path = options->site->path;
-	struct error ignored = ERROR_INIT;
-
 	*s = (struct source){
 		.repo = options->repo,
 		.config = options->config,
 		.site = options->site,
 		.commit = *options->commit,
-		.folder = disk_folder(options->repo, path),
+		.folder = disk_folder(options->repo, options->site->path),
 	};
-	if (settle_kind(s, options->wanted, err) < 0)
-		return -1;
-	if (s->kind == SOURCE_COMMIT && s->folder)
-		repo_count_edits(s->repo, &s->commit, path, &s->edits, &ignored);
-	return 0;
+	return settle_kind(s, options->wanted, err);
 }
 
 /* Snapshots */
@@ -276,7 +312,7 @@ int source_snapshot(const struct source *s, struct arena *arena, struct snapshot
 			err, ERR_CONFIG,
 			"site %s: nothing to upload in %s: an empty site would delete "
 			"all that is deployed; check `path`, `exclude` and the build",
-			s->site->name, *s->site->path ? s->site->path : ".");
+			s->site->name, path_of(s));
 	return 0;
 }
 
@@ -284,14 +320,15 @@ int source_snapshot_whole(const struct source *s, const struct oid *commit,
 			  struct arena *arena, struct snapshot *out, struct error *err)
 {
 	CLEANUP(gathering) struct gathering g = gathering_of(s, arena, out);
-	int rc;
 
-	if (!folder_in_commit(s, commit))
-		return 0;
 	/* What could not be deployed was not: its problems are not ours. */
-	rc = gather_commit(&g, commit, err);
+	if (gather_commit(&g, commit, err) < 0) {
+		if (err->code != ERR_NOT_FOUND)
+			return -1;
+		error_clear(err);
+	}
 	snapshot_sort(out);
-	return rc;
+	return 0;
 }
 
 /* The way back from the head to another commit. */
@@ -476,4 +513,50 @@ int source_read(const struct source *s, const struct entry *e, struct content *o
 {
 	return s->kind == SOURCE_COMMIT ? read_commit(s, e, out, err)
 					: read_worktree(s, e, out, err);
+}
+
+/* Edits */
+
+bool source_is_checked_out(const struct source *s)
+{
+	struct error ignored = ERROR_INIT;
+	struct oid head;
+
+	return s->kind == SOURCE_COMMIT && s->folder &&
+	       repo_resolve(s->repo, "HEAD", &head, &ignored) == 0 &&
+	       oid_equal(&head, &s->commit);
+}
+
+/* Whether the work tree has what the pointer that was committed stands for. git would run
+ * the filter to tell. */
+static bool is_lfs_content(const struct source *s, const char *path, const struct oid *id)
+{
+	CLEANUP(buf) struct buf pointer = BUF_INIT(POINTER_MAX);
+	CLEANUP(content) struct content content = CONTENT_INIT;
+	struct error ignored = ERROR_INIT;
+	char sha256[65];
+
+	return repo_has_blob(s->repo, id) &&
+	       repo_blob(s->repo, id, NULL, &pointer, &ignored) == 0 &&
+	       pointer_sha256(pointer.data, pointer.len, sha256) &&
+	       open_beneath(s->folder, path, &content, &ignored) == 0 &&
+	       has_sha256(&content.digest, sha256);
+}
+
+static bool edit_counts(void *ctx, const char *path, const struct oid *committed)
+{
+	const struct source *s = ctx;
+
+	return config_uploads(s->config, s->site, path) &&
+	       !(committed && is_lfs_content(s, path, committed));
+}
+
+int source_count_edits(const struct source *s, size_t *out, struct error *err)
+{
+	const struct repo_edit_filter filter = { edit_counts, (void *)(uintptr_t)s };
+
+	*out = 0;
+	if (!source_is_checked_out(s))
+		return 0;
+	return repo_count_edits(s->repo, &s->commit, s->site->path, &filter, out, err);
 }

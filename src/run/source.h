@@ -24,8 +24,8 @@ struct source {
 	const struct site *site;     /* borrowed */
 	enum source_kind kind;       /* COMMIT or WORKTREE, never AUTO */
 	struct oid commit;
-	char *folder; /* the site's on disk; NULL when bare */
-	size_t edits; /* uncommitted ones that a commit source leaves out */
+	char *folder;    /* the site's on disk; NULL when bare */
+	const char *why; /* WORKTREE though not asked for: why; static */
 };
 
 /* All is borrowed; the commit is copied. */
@@ -38,7 +38,8 @@ struct source_options {
 };
 
 /* Settles where the site is: in the commit, else (AUTO) on the disk. ERR_CONFIG: neither, or
- * not where it was asked for; the message says what there is. */
+ * not where it was asked for; the message says what there is. ERR_DATA: the commit cannot be
+ * read. */
 int source_open(struct source *s, const struct source_options *options,
 		struct error *err);
 void source_release(struct source *s);
@@ -77,5 +78,12 @@ void content_release(struct content *c);
  * snapshot saw. */
 int source_read(const struct source *s, const struct entry *e, struct content *out,
 		struct error *err);
+
+/* Whether the work tree is at the commit that is deployed, and so may differ by edits. */
+bool source_is_checked_out(const struct source *s);
+/* How many files that the site uploads differ in the work tree from the commit that is
+ * deployed instead; 0 where it is not checked out. Looks at every file below the folder.
+ * ERR_UNSUPPORTED: it cannot be told. */
+int source_count_edits(const struct source *s, size_t *out, struct error *err);
 
 #endif

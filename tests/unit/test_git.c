@@ -677,10 +677,45 @@ static void test_git_edits__are_counted(void **state)
 		r = open_repo("c");
 		assert_int_equal(repo_resolve(r, cases[i].revision, &commit, &err), 0);
 		assert_int_equal(
-			repo_count_edits(r, &commit, cases[i].folder, &edits, &err), 0);
+			repo_count_edits(r, &commit, cases[i].folder, NULL, &edits, &err),
+			0);
 		if (edits != cases[i].edits)
 			fail_msg("%s: %zu", cases[i].script, edits);
 	}
+}
+
+/* Prints what is asked, and says no to index.html. */
+static bool print_edit(void *ctx, const char *path, const struct oid *committed)
+{
+	char hex[OID_HEX_SIZE];
+
+	buf_printf(ctx, "%s %s;", path, committed ? oid_hex(committed, hex) : "new");
+	return !str_eq(path, "index.html");
+}
+
+static void test_git_edits__are_filtered(void **state)
+{
+	struct sandbox *s = *state;
+	CLEANUP_PTR(repo) struct repo *r = NULL;
+	CLEANUP(buf) struct buf asked = BUF_INIT(1000);
+	CLEANUP(buf) struct buf wanted = BUF_INIT(1000);
+	const struct repo_edit_filter filter = { print_edit, &asked };
+	struct error err = ERROR_INIT;
+	struct oid commit;
+	size_t edits;
+
+	run(s, "", NULL,
+	    "cp -a r c; cd c; git reset -q --hard; echo new >> site/index.html; "
+	    "rm site/css/a.css; echo x > site/untracked; echo x > site/added; "
+	    "git add site/added; echo x > outside");
+	r = open_repo("c");
+	assert_int_equal(repo_resolve(r, "HEAD", &commit, &err), 0);
+	assert_int_equal(repo_count_edits(r, &commit, "site", &filter, &edits, &err), 0);
+	assert_int_equal(edits, 3);
+	run(s, "c", &wanted,
+	    "printf 'added new;css/a.css %%s;index.html %%s;untracked new;' "
+	    "$(git rev-parse HEAD:site/css/a.css HEAD:site/index.html)");
+	assert_string_equal(asked.data, wanted.data);
 }
 
 static void test_git_config__values_and_remotes(void **state)
@@ -757,6 +792,7 @@ int main(void)
 		TEST(test_git_shallow__what_is_known),
 		TEST(test_git_partial__blobs_come_from_the_work_tree_or_the_remote),
 		TEST(test_git_edits__are_counted),
+		TEST(test_git_edits__are_filtered),
 		TEST(test_git_config__values_and_remotes),
 		TEST(test_git_local_ref__of_another_repository),
 	};
