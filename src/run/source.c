@@ -411,7 +411,7 @@ static bool pointer_sha256(const char *text, size_t n, char out[65])
 	if (n > POINTER_MAX || strncmp(text, version, sizeof(version) - 1) != 0)
 		return false;
 	at = strstr(text, oid);
-	if (!at || strspn(at + sizeof(oid) - 1, "0123456789abcdef") < 64)
+	if (!at || strspn(at + sizeof(oid) - 1, "0123456789abcdef") != 64)
 		return false;
 	memcpy(out, at + sizeof(oid) - 1, 64);
 	out[64] = '\0';
@@ -437,32 +437,44 @@ static int open_beneath(const char *root, const char *path, struct content *out,
 	return fs_digest_file(&out->file, path, &out->digest, err);
 }
 
+/* Opens what the clone keeps for a pointer. *wrong: something, but not its content. */
 static bool open_lfs_object(const struct source *s, const char *sha256,
-			    struct content *out)
+			    struct content *out, bool *wrong)
 {
 	CLEANUP(buf) struct buf path = BUF_INIT(8192);
 	struct error ignored = ERROR_INIT;
 	char *slash;
 
+	*wrong = false;
 	repo_lfs_path(s->repo, sha256, &path);
 	slash = strrchr(path.data, '/');
 	if (!slash)
 		return false;
 	*slash = '\0';
-	return open_beneath(path.data, slash + 1, out, &ignored) == 0 &&
-	       has_sha256(&out->digest, sha256);
+	if (open_beneath(path.data, slash + 1, out, &ignored) < 0)
+		return false;
+	*wrong = !has_sha256(&out->digest, sha256);
+	return !*wrong;
 }
 
 static int follow_pointer(const struct source *s, const char *path, const char *sha256,
 			  struct content *out, struct error *err)
 {
 	struct error ignored = ERROR_INIT;
+	bool wrong;
 
-	if (open_lfs_object(s, sha256, out))
+	if (open_lfs_object(s, sha256, out, &wrong))
 		return 0;
 	if (s->folder && open_beneath(s->folder, path, out, &ignored) == 0 &&
 	    has_sha256(&out->digest, sha256))
 		return 0;
+	if (wrong)
+		return error_set(
+			err, ERR_DATA,
+			"%s is kept in Git LFS, and what this clone has for it is "
+			"damaged: its SHA-256 is not its pointer's (`git lfs fsck` "
+			"moves it away, `git lfs pull` gets it anew)",
+			path);
 	return error_set(
 		err, ERR_DATA,
 		"%s is kept in Git LFS and its content is not in this clone: run `git "
