@@ -66,39 +66,58 @@ static void reference_freep(git_reference **p)
 
 #define SCOPED(kind) __attribute__((cleanup(kind##_freep)))
 
-/* Whether the repository that path is in names its objects by SHA-256. Asked where it did
- * not open, since libgit2's message differs by version. */
-static bool is_sha256(const char *path)
+/* Formats that libgit2 refuses in words that differ by version. */
+static const struct {
+	const char *extension;
+	const char *value;
+	const char *message;
+} refused[] = {
+	{ "extensions.objectformat", "sha256",
+	  "repositories with SHA-256 ids are not supported" },
+	{ "extensions.refstorage", "reftable",
+	  "refs in the reftable format are not supported: `git refs migrate "
+	  "--ref-format=files` turns them into files" },
+};
+
+/* Why the repository that path is in, which did not open, is refused; NULL: not known. */
+static const char *why_refused(const char *path)
 {
 	CLEANUP(buf) struct buf file = BUF_INIT(REPO_PATH_MOST);
 	SCOPED(config) git_config *config = NULL;
 	git_buf found = { 0 };
-	git_buf format = { 0 };
-	bool is = false;
+	const char *why = NULL;
 
 	if (git_repository_discover(&found, path, 0, NULL) < 0)
-		return false;
+		return NULL;
 	buf_printf(&file, "%sconfig", found.ptr);
-	if (git_config_open_ondisk(&config, file.data) == 0 &&
-	    git_config_get_string_buf(&format, config, "extensions.objectformat") == 0)
-		is = str_eq_nocase(format.ptr, "sha256");
 	git_buf_dispose(&found);
-	git_buf_dispose(&format);
-	return is;
+	if (git_config_open_ondisk(&config, file.data) < 0)
+		return NULL;
+	for (size_t i = 0; i < sizeof(refused) / sizeof(*refused); i++) {
+		git_buf value = { 0 };
+
+		if (git_config_get_string_buf(&value, config, refused[i].extension) ==
+			    0 &&
+		    str_eq_nocase(value.ptr, refused[i].value))
+			why = refused[i].message;
+		git_buf_dispose(&value);
+	}
+	return why;
 }
 
 static int fail_open(const char *path, int rc, struct error *err)
 {
+	const char *why;
+
 	if (rc == GIT_ENOTFOUND)
 		return error_set(err, ERR_NOT_FOUND,
 				 "%s: no git repository here or above; clone one (in a "
 				 "workflow: actions/checkout before this step)",
 				 path);
 	(void)repo_fail(err, ERR_IO, path);
-	if (is_sha256(path))
-		return error_set(err, ERR_UNSUPPORTED,
-				 "%s: repositories with SHA-256 ids are not supported",
-				 path);
+	why = why_refused(path);
+	if (why)
+		return error_set(err, ERR_UNSUPPORTED, "%s: %s", path, why);
 	if (strstr(err->msg, "extension"))
 		err->code = ERR_UNSUPPORTED;
 	return -1;
@@ -259,6 +278,23 @@ int repo_commit_read(struct repo *r, const struct oid *commit, struct repo_commi
 	out->time_s = view.time_s;
 	copy_text(out->summary, sizeof(out->summary), view.summary, view.summary_len);
 	copy_text(out->author, sizeof(out->author), view.author, view.author_len);
+	return 0;
+}
+
+int repo_parent(struct repo *r, const struct oid *commit, struct oid *out,
+		struct error *err)
+{
+	CLEANUP(object) struct object o = OBJECT_INIT;
+	struct commit_view view;
+	char hex[OID_HEX_SIZE];
+
+	if (object_read(r, commit, OBJECT_COMMIT, &o, err) < 0 ||
+	    commit_parse(o.bytes, o.len, &view, err) < 0)
+		return -1;
+	if (!view.n_parents)
+		return error_set(err, ERR_NOT_FOUND, "commit %s has no parent",
+				 oid_hex(commit, hex));
+	*out = commit_parent(&view, 0);
 	return 0;
 }
 

@@ -50,6 +50,11 @@ struct repo_commit {
 int repo_commit_read(struct repo *r, const struct oid *commit, struct repo_commit *out,
 		     struct error *err);
 
+/* The first parent that a commit names, whatever grafts say. ERR_NOT_FOUND: it has none, or
+ * the commit is not in this clone. */
+int repo_parent(struct repo *r, const struct oid *commit, struct oid *out,
+		struct error *err);
+
 /* The full name of the branch HEAD is on ("refs/heads/main") into out, also when it has no
  * commit yet. ERR_NOT_FOUND: detached. */
 int repo_head_ref(struct repo *r, char *out, size_t size, struct error *err);

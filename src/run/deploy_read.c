@@ -389,7 +389,6 @@ static int choose_base(struct deploy *d)
 {
 	const struct deploy_options *o = d->options;
 	struct error ignored = ERROR_INIT;
-	char parent[OID_HEX_SIZE + 2];
 
 	if (o->base) {
 		d->base_commit = *o->base;
@@ -401,9 +400,7 @@ static int choose_base(struct deploy *d)
 		d->base_why = "what the branch pointed to before this push";
 		return 0;
 	}
-	oid_hex(&o->head, parent);
-	memcpy(parent + OID_HEX_SIZE - 1, "~1", 3);
-	if (repo_resolve(o->repo, parent, &d->base_commit, &ignored) == 0 &&
+	if (repo_parent(o->repo, &o->head, &d->base_commit, &ignored) == 0 &&
 	    repo_has_commit(o->repo, &d->base_commit)) {
 		d->base_why = "the parent of the head";
 		return 0;

@@ -102,6 +102,10 @@ static void test_git_open__formats(void **state)
 		enum error_code code;
 	} cases[] = {
 		{ "sha256", "git init -q --object-format=sha256 o", ERR_UNSUPPORTED },
+		{ "reftable",
+		  "git init -q o; cd o; git config core.repositoryformatversion 1; "
+		  "git config extensions.refStorage reftable",
+		  ERR_UNSUPPORTED },
 		{ "unknown extension",
 		  "git init -q o; cd o; git config core.repositoryformatversion 1; "
 		  "git config extensions.strange 1",
@@ -244,6 +248,31 @@ static void test_git_commit__is_read_as_it_is(void **state)
 	assert_false(repo_has_commit(r, &none));
 	assert_false(repo_has_commit(r, &blob));
 	assert_int_equal(repo_commit_read(r, &none, &c, &err), -1);
+	assert_int_equal(err.code, ERR_NOT_FOUND);
+}
+
+static void test_git_parent__as_the_commit_names_it(void **state)
+{
+	struct sandbox *s = *state;
+	CLEANUP_PTR(repo) struct repo *r = NULL;
+	struct oid first = id_of(s, "r", "v1");
+	struct oid second = id_of(s, "r", "v2^{commit}");
+	struct error err = ERROR_INIT;
+	struct oid parent;
+	char hex[OID_HEX_SIZE];
+
+	/* A graft says that it has none, and a replacement that it is another. */
+	run(s, "r", NULL,
+	    "git checkout -q -b merged v1; git commit -q --allow-empty -m x; "
+	    "git merge -q -m merge -s ours main; git replace v1 merged~1; "
+	    "mkdir -p .git/info; git rev-parse main > .git/info/grafts");
+	r = open_repo("r");
+	assert_int_equal(repo_parent(r, &second, &parent, &err), 0);
+	assert_true(oid_equal(&parent, &first));
+	second = id_of(s, "r", "merged");
+	assert_int_equal(repo_parent(r, &second, &parent, &err), 0);
+	run(s, "r", NULL, "test %s = $(git rev-parse merged^1)", oid_hex(&parent, hex));
+	assert_int_equal(repo_parent(r, &first, &parent, &err), -1);
 	assert_int_equal(err.code, ERR_NOT_FOUND);
 }
 
@@ -779,6 +808,7 @@ int main(void)
 		TEST(test_git_resolve__a_branch_without_commits),
 		TEST(test_git_head_ref__branch_and_detached),
 		TEST(test_git_commit__is_read_as_it_is),
+		TEST(test_git_parent__as_the_commit_names_it),
 		TEST(test_git_commit__long_texts_are_cut),
 		TEST(test_git_walk__wherever_the_commit_lives),
 		TEST(test_git_walk__a_folder),
