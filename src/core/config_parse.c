@@ -91,6 +91,40 @@ static int fail_unknown(struct reader *r, const struct yaml_node *key,
 		    fields->what, nearest);
 }
 
+/* Tags */
+
+static bool is_core_tag(const char *tag)
+{
+	return !*tag || str_eq(tag, "!") || str_starts(tag, "tag:yaml.org,2002:");
+}
+
+static int check_tag(struct reader *r, const struct yaml_node *node)
+{
+	if (is_core_tag(node->tag))
+		return 0;
+	return FAIL(r, node, "the tag %s cannot be used here", node->tag);
+}
+
+/* A single value's tag is for its reader; elsewhere none means anything. */
+static int check_tags(struct reader *r, const struct yaml_node *node)
+{
+	if (node->kind == YAML_SCALAR)
+		return 0;
+	if (check_tag(r, node) < 0)
+		return -1;
+	for (size_t i = 0; i < node->len; i++) {
+		const struct yaml_node *below = node->kind == YAML_MAPPING
+							? node->pairs[i].value
+							: node->items[i];
+
+		if (node->kind == YAML_MAPPING && check_tag(r, node->pairs[i].key) < 0)
+			return -1;
+		if (check_tags(r, below) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 /* Mappings */
 
 static const struct field *find_field(const struct fields *fields, const char *key)
@@ -126,11 +160,6 @@ static int read_mapping(struct reader *r, const struct fields *fields, void *own
 static void *place(const struct field *f, void *owner)
 {
 	return (char *)owner + f->offset;
-}
-
-static bool is_core_tag(const char *tag)
-{
-	return !*tag || str_eq(tag, "!") || str_starts(tag, "tag:yaml.org,2002:");
 }
 
 /* The text of a plain scalar that is something. NULL: the error is set. */
@@ -595,7 +624,7 @@ int config_parse(struct config *c, const char *file, const char *text, size_t n,
 		return config_fail_at(
 			c, 1, 1, err,
 			"a mapping with \"sites\" or \"backends\" is wanted");
-	if (read_mapping(&r, &fields, c, root) < 0)
+	if (check_tags(&r, root) < 0 || read_mapping(&r, &fields, c, root) < 0)
 		return -1;
 	if (!c->sites.len && !c->backends.len)
 		return config_fail_at(c, 1, 1, err, "neither \"sites\" nor \"backends\"");

@@ -507,6 +507,14 @@ static void test_config__refuses_tags_where_they_mean_nothing(void **state)
 		{ SITE("bucket: !env ${X}"),
 		  "crc.yml:4:13: bucket: !env \"${X}\": must be the name of an environment "
 		  "variable" },
+		{ SITE("distribution: !env [X, Y]"),
+		  "crc.yml:4:19: the tag !env cannot be used here" },
+		{ "sites: !output {a: {path: x}}",
+		  "crc.yml:1:8: the tag !output cannot be used here" },
+		{ "sites: {a: {!env path: x}}",
+		  "crc.yml:1:13: the tag !env cannot be used here" },
+		{ "!env {sites: {a: {path: x}}}",
+		  "crc.yml:1:1: the tag !env cannot be used here" },
 	};
 
 	(void)state;
