@@ -442,7 +442,7 @@ static int add_rule(struct reader *r, const struct field *f, void *owner,
 		return FAIL(r, match, "match \"%s\": no pattern that can match anything",
 			    text);
 	for (size_t i = 0; i < node->len; i++)
-		if (node->pairs[i].value != match &&
+		if (!str_eq(node->pairs[i].key->text, "match") &&
 		    add_header(r, &node->pairs[i], &rule->set) < 0)
 			return -1;
 	return 0;

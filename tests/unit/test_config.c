@@ -145,6 +145,19 @@ static void test_config__header_rules_in_their_order(void **state)
 	assert_text(rules[1].set.items[0].value, "");
 }
 
+/* An alias is the very node of its anchor. */
+static void test_config__header_with_the_text_of_its_match(void **state)
+{
+	CLEANUP(config) struct config c = CONFIG_INIT;
+	const struct header_rule *rule;
+
+	(void)state;
+	parse(&c, "sites: {a: {path: a, headers: [{match: &m x, x-amz-meta-m: *m}]}}");
+	rule = &c.sites.items[0].headers.items[0];
+	assert_int_equal(rule->set.len, 1);
+	assert_text(rule->set.items[0].value, "x");
+}
+
 static void test_config__defaults_and_lists_of_a_site(void **state)
 {
 	CLEANUP(config) struct config c = CONFIG_INIT;
@@ -861,6 +874,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_config__every_key_of_a_site),
 		cmocka_unit_test(test_config__header_rules_in_their_order),
+		cmocka_unit_test(test_config__header_with_the_text_of_its_match),
 		cmocka_unit_test(test_config__defaults_and_lists_of_a_site),
 		cmocka_unit_test(test_config__every_key_of_a_backend),
 		cmocka_unit_test(test_config__other_ways_to_write_the_same),
