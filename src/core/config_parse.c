@@ -441,6 +441,11 @@ static int add_rule(struct reader *r, const struct field *f, void *owner,
 	if (!glob_parse(text, &rule->match))
 		return FAIL(r, match, "match \"%s\": no pattern that can match anything",
 			    text);
+	if (rule->match.negated)
+		return FAIL(r, match,
+			    "match \"%s\": a rule says which files it is for, not which "
+			    "it is not for",
+			    text);
 	for (size_t i = 0; i < node->len; i++)
 		if (!str_eq(node->pairs[i].key->text, "match") &&
 		    add_header(r, &node->pairs[i], &rule->set) < 0)

@@ -551,6 +551,9 @@ static void test_config__refuses_header_rules(void **state)
 		  "crc.yml:4:23: match: a single value is wanted here, not nothing" },
 		{ SITE("headers: [{match: ''}]"),
 		  "crc.yml:4:23: match \"\": no pattern that can match anything" },
+		{ SITE("headers: [{match: '!*.pdf'}]"),
+		  "crc.yml:4:23: match \"!*.pdf\": a rule says which files it is for, not "
+		  "which it is not for" },
 		{ RULE("content-security-policy: x"),
 		  "crc.yml:6:7: header \"content-security-policy\" is no header that S3 "
 		  "stores; set it by a response headers policy of the distribution" },
