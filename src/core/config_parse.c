@@ -10,6 +10,11 @@
 /* A key further than this from all known ones is not a slip of the fingers. */
 enum { SLIP_MOST = 3 };
 
+static bool is_slip(const char *key, unsigned distance)
+{
+	return distance <= SLIP_MOST && distance < strlen(key);
+}
+
 struct reader {
 	struct config *config;
 	struct error *err;
@@ -84,7 +89,7 @@ static int fail_unknown(struct reader *r, const struct yaml_node *key,
 			nearest = fields->items[i].key;
 		}
 	}
-	if (least > SLIP_MOST)
+	if (!is_slip(key->text, least))
 		return FAIL(r, key, "unknown key \"%s\" of a %s", key->text,
 			    fields->what);
 	return FAIL(r, key, "unknown key \"%s\" of a %s: did you mean \"%s\"?", key->text,
@@ -398,6 +403,17 @@ static bool has_header(const struct header_list *set, const char *name)
 	return false;
 }
 
+static int fail_header(struct reader *r, const struct yaml_node *key, const char *name,
+		       const char *wrong)
+{
+	const char *nearest = config_nearest_header(name);
+
+	if (is_slip(name, str_distance(name, nearest)))
+		return FAIL(r, key, "unknown header \"%s\": did you mean \"%s\"?",
+			    key->text, nearest);
+	return FAIL(r, key, "header \"%s\" %s", key->text, wrong);
+}
+
 static int add_header(struct reader *r, const struct yaml_pair *pair,
 		      struct header_list *set)
 {
@@ -406,7 +422,7 @@ static int add_header(struct reader *r, const struct yaml_pair *pair,
 	const char *value = "";
 
 	if (wrong)
-		return FAIL(r, pair->key, "header \"%s\" %s", pair->key->text, wrong);
+		return fail_header(r, pair->key, name, wrong);
 	if (has_header(set, name))
 		return FAIL(r, pair->key, "header \"%s\" twice in one rule", name);
 	/* Nothing takes a header away, as "" does. */

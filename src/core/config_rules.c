@@ -211,18 +211,29 @@ const char *config_bad_command(const char *text)
 	return NULL;
 }
 
+static const char *const headers[] = {
+	"cache-control",       "content-type",
+	"content-disposition", "content-encoding",
+	"content-language",    "expires",
+	"x-amz-storage-class", "x-amz-website-redirect-location",
+};
+
+const char *config_nearest_header(const char *name)
+{
+	const char *nearest = headers[0];
+
+	for (size_t i = 1; i < sizeof(headers) / sizeof(*headers); i++)
+		if (str_distance(name, headers[i]) < str_distance(name, nearest))
+			nearest = headers[i];
+	return nearest;
+}
+
 const char *config_bad_header(const char *name)
 {
-	static const char *const known[] = {
-		"cache-control",       "content-type",
-		"content-disposition", "content-encoding",
-		"content-language",    "expires",
-		"x-amz-storage-class", "x-amz-website-redirect-location",
-	};
 	const char *meta = "x-amz-meta-";
 
-	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
-		if (str_eq(name, known[i]))
+	for (size_t i = 0; i < sizeof(headers) / sizeof(*headers); i++)
+		if (str_eq(name, headers[i]))
 			return NULL;
 	if (str_starts(name, meta) &&
 	    is_made_of(name + strlen(meta), LOWER DIGITS "-_.", 128))

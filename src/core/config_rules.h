@@ -25,7 +25,8 @@ const char *config_bad_variable(const char *text);
 const char *config_bad_capability(const char *text);
 const char *config_bad_file_name(const char *text);
 const char *config_bad_command(const char *text);
-const char *config_bad_header(const char *name); /* lower case */
+const char *config_bad_header(const char *name);     /* lower case */
+const char *config_nearest_header(const char *name); /* of those that S3 has names for */
 const char *config_bad_header_value(const char *name, const char *value);
 
 /* Without "." and empty segments and slashes at the ends; "" stands for the root. A slash

@@ -365,6 +365,8 @@ static void test_config__refuses_keys_it_does_not_know(void **state)
 		{ "backends: {a: {path: x, stak: y}}",
 		  "crc.yml:1:25: unknown key \"stak\" of a backend: did you mean "
 		  "\"stack\"?" },
+		{ "sites: {a: {path: x, \"\": y}}",
+		  "crc.yml:1:22: unknown key \"\" of a site" },
 		{ "sites: {a: {path: x, \"u\\nrl\": y}}",
 		  "crc.yml:1:22: unknown key \"u?rl\" of a site: did you mean \"url\"?" },
 		{ "sites: {a: {path: x, path: y}}",
@@ -560,6 +562,9 @@ static void test_config__refuses_header_rules(void **state)
 		{ RULE("x-amz-meta-: x"),
 		  "crc.yml:6:7: header \"x-amz-meta-\" is no header that S3 stores; set it by "
 		  "a response headers policy of the distribution" },
+		{ RULE("Content-Dispositon: x"),
+		  "crc.yml:6:7: unknown header \"Content-Dispositon\": did you mean "
+		  "\"content-disposition\"?" },
 		{ RULE("Expires: x\n      expires: y"),
 		  "crc.yml:7:7: header \"expires\" twice in one rule" },
 		{ RULE("expires: [x]"),

@@ -302,6 +302,14 @@ static void test_config_rules__values_of_headers(void **state)
 	assert_null(config_bad_header_value("expires", value));
 }
 
+static void test_config_rules__nearest_header(void **state)
+{
+	(void)state;
+	assert_string_equal(config_nearest_header("cach-control"), "cache-control");
+	assert_string_equal(config_nearest_header("content-typ"), "content-type");
+	assert_string_equal(config_nearest_header("expire"), "expires");
+}
+
 static void test_config_rules__normal_paths(void **state)
 {
 	static const char *const cases[][2] = {
@@ -369,6 +377,7 @@ int main(void)
 		cmocka_unit_test(test_config_rules__longest),
 		cmocka_unit_test(test_config_rules__files_and_commands),
 		cmocka_unit_test(test_config_rules__values_of_headers),
+		cmocka_unit_test(test_config_rules__nearest_header),
 		cmocka_unit_test(test_config_rules__normal_paths),
 		cmocka_unit_test(test_config_rules__normal_prefixes),
 		cmocka_unit_test(test_config_rules__durations),
