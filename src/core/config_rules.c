@@ -139,8 +139,7 @@ const char *config_bad_url(const char *text)
 {
 	struct url url;
 
-	if (strlen(text) > TEXT_MOST || !url_parse(text, &url) || *url.query ||
-	    strchr(text, '#'))
+	if (strlen(text) > TEXT_MOST || !url_parse(text, &url) || strchr(text, '?'))
 		return "must be like https://example.com, without query and fragment";
 	return NULL;
 }
@@ -197,7 +196,8 @@ const char *config_bad_capability(const char *text)
 
 const char *config_bad_file_name(const char *text)
 {
-	if (!*text || strchr(text, '/') || has_control(text) || strlen(text) > 255)
+	if (!*text || strchr(text, '/') || has_control(text) || strlen(text) > 255 ||
+	    str_eq(text, ".") || str_eq(text, ".."))
 		return "must be the name of a file, without folders";
 	return NULL;
 }

@@ -101,6 +101,7 @@ static const struct word urls[] = {
 	{ "example.com", false },
 	{ "ftp://example.com", false },
 	{ "https://example.com/?a=b", false },
+	{ "https://example.com/?", false },
 	{ "https://example.com/#a", false },
 	{ "https://user@example.com", false },
 	{ "https://example.com/a b", false },
@@ -162,8 +163,9 @@ static const struct word capabilities[] = {
 };
 
 static const struct word file_names[] = {
-	{ "index.html", true }, { "a b", true },  { "", false },   { "a/b", false },
-	{ "/", false },         { "a\n", false }, { NULL, false },
+	{ "index.html", true }, { "a b", true }, { "", false },
+	{ "a/b", false },       { "/", false },  { "a\n", false },
+	{ ".", false },         { "..", false }, { NULL, false },
 };
 
 static const struct word headers[] = {
