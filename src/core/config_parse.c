@@ -635,7 +635,8 @@ int config_parse(struct config *c, const char *file, const char *text, size_t n,
 	struct reader r = { c, err };
 	const struct yaml_node *root;
 
-	c->file = arena_strdup(&c->arena, file);
+	/* As paths of the repository are, so that it is known among the site's files. */
+	c->file = config_normal_path(&c->arena, file);
 	/* The tree stays with the config, which borrows its texts. */
 	if (yaml_parse(&c->arena, c->file, text, n, &root, err) < 0) {
 		err->code = ERR_CONFIG;

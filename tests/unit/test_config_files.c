@@ -272,6 +272,8 @@ static void test_config_files__the_configuration_itself(void **state)
 		{ "deploy.yml", ".", "deploy.yml" },
 		{ "w/deploy.yml", "w", "deploy.yml" },
 		{ "w/x/deploy.yml", "w", "x/deploy.yml" },
+		{ "./deploy.yml", ".", "deploy.yml" },
+		{ "w//deploy.yml", "w", "deploy.yml" },
 	};
 
 	(void)state;
