@@ -43,7 +43,14 @@ static bool from_fork(const struct json *root)
 	const char *base = json_str(
 		json_get(json_get(json_get(pr, "base"), "repo"), "full_name"));
 
-	return pr && !str_eq(head, base);
+	return pr && (!head || !str_eq(head, base));
+}
+
+/* Others have members of the same names that mean something else: a pull request's "before"
+ * is where its own branch was. */
+static bool is_push(const struct event *e)
+{
+	return !*e->name || str_eq(e->name, "push");
 }
 
 static void read_payload(struct event *e, const struct json *root)
@@ -52,11 +59,13 @@ static void read_payload(struct event *e, const struct json *root)
 
 	if (str_empty(e->ref) && ref)
 		e->ref = copy(e, ref);
+	e->is_fork = from_fork(root);
+	if (!is_push(e))
+		return;
 	e->before = read_oid(root, "before");
 	e->after = read_oid(root, "after");
 	e->deleted = json_is_true(json_get(root, "deleted"));
 	e->forced = json_is_true(json_get(root, "forced"));
-	e->is_fork = from_fork(root);
 }
 
 int event_parse(struct event *e, const char *text, size_t n,

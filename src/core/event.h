@@ -30,11 +30,11 @@ struct event {
 	struct arena arena; /* owns all strings */
 	const char *name;   /* "push"; "" when not known */
 	const char *ref;
-	struct oid before; /* zero: there was none, or the event has no such thing */
+	struct oid before; /* of a push; zero: there was none, or it is no push */
 	struct oid after;
-	bool deleted; /* the branch is gone */
+	bool deleted; /* by a push: the branch or tag is gone */
 	bool forced;
-	bool is_fork; /* a pull request from another repository */
+	bool is_fork; /* a pull request not known to be from the same repository */
 	struct state_run run;
 };
 
