@@ -92,12 +92,19 @@ int event_parse(struct event *e, const char *text, size_t n,
 
 bool event_deploys_nothing(const struct event *e, const char **why)
 {
-	if (str_eq(e->name, "push") && e->deleted) {
-		*why = "the branch was deleted";
+	if (e->deleted) {
+		*why = str_starts(e->ref, "refs/tags/") ? "the tag was deleted"
+							: "the branch was deleted";
 		return true;
 	}
-	if (str_eq(e->name, "pull_request") || str_eq(e->name, "pull_request_target")) {
+	/* Also "pull_request_target", "pull_request_review", ... */
+	if (str_starts(e->name, "pull_request") || str_starts(e->ref, "refs/pull/")) {
 		*why = "a pull request is a proposal: use dry-run to see its plan";
+		return true;
+	}
+	if (str_eq(e->name, "merge_group")) {
+		*why = "what waits in a merge queue is a proposal: use dry-run to see its "
+		       "plan";
 		return true;
 	}
 	return false;

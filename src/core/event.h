@@ -44,9 +44,9 @@ int event_parse(struct event *e, const char *text, size_t n,
 		const struct event_runner *runner, struct error *err);
 void event_release(struct event *e);
 
-/* True for an event by which nothing may be deployed: a deleted branch, a pull request (its
- * code is a proposal, and with pull_request_target it would run with our secrets). *why says
- * it. */
+/* True for an event by which nothing may be deployed: a deleted branch or tag, a pull request
+ * (its code is a proposal, and with pull_request_target it would run with our secrets), a
+ * merge queue's commit (which may never be merged). *why says it. */
 bool event_deploys_nothing(const struct event *e, const char **why);
 
 #endif

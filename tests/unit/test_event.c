@@ -89,6 +89,9 @@ static const struct sight sights[] = {
 	{ "moved tag", "push", "refs/tags/v1",
 	  "{\"before\": \"" OLD "\", \"after\": \"" NEW "\", \"forced\": true}", OLD, NEW,
 	  false, true, false, NULL },
+	{ "deleted tag", "push", "refs/tags/v1",
+	  "{\"before\": \"" OLD "\", \"after\": \"" ZERO "\", \"deleted\": true}", OLD,
+	  ZERO, true, false, false, "the tag was deleted" },
 	{ "by hand", "workflow_dispatch", "refs/heads/main",
 	  "{\"inputs\": {\"before\": \"" OLD "\"}, \"ref\": \"refs/heads/main\"}", ZERO,
 	  ZERO, false, false, false, NULL },
@@ -116,9 +119,23 @@ static const struct sight sights[] = {
 	{ "target", "pull_request_target", "refs/heads/main",
 	  PULL_REQUEST("{\"full_name\": \"me/site\"}"), ZERO, ZERO, false, false, false,
 	  PROPOSAL },
+	{ "review", "pull_request_review", "refs/pull/7/merge",
+	  PULL_REQUEST("{\"full_name\": \"me/site\"}"), ZERO, ZERO, false, false, false,
+	  PROPOSAL },
+	{ "by hand for a pull request", "workflow_dispatch", "refs/pull/7/head", "{}",
+	  ZERO, ZERO, false, false, false, PROPOSAL },
+	{ "merge queue", "merge_group", "refs/heads/gh-readonly-queue/main/pr-7-" OLD,
+	  "{\"action\": \"checks_requested\", \"merge_group\": {\"head_sha\": \"" NEW
+	  "\"}}",
+	  ZERO, ZERO, false, false, false,
+	  "what waits in a merge queue is a proposal: use dry-run to see its plan" },
 	{ "a branch with a name like one", "push", "refs/heads/refs/pull/7",
 	  "{\"before\": \"" OLD "\", \"after\": \"" NEW "\"}", OLD, NEW, false, false,
 	  false, NULL },
+	{ "not said what", NULL, NULL,
+	  "{\"ref\": \"refs/heads/x\", \"before\": \"" OLD "\", \"after\": \"" NEW
+	  "\", \"deleted\": true}",
+	  OLD, NEW, true, false, false, "the branch was deleted" },
 };
 
 static void print_sight(const struct sight *s, struct buf *out)
