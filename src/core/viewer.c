@@ -97,18 +97,27 @@ struct adding {
 	struct cover_paths *out;
 };
 
+static void push(const struct adding *a, const struct buf *path, bool subtree)
+{
+	cover_paths_push(a->out,
+			 (struct cover_path){
+				 .path = arena_strndup(a->arena, path->data, path->len),
+				 .stale = a->object->stale,
+				 .subtree = subtree,
+			 });
+}
+
+/* Variants by query string are cached behind "path?": a stale path takes them along. */
 static void add(const struct adding *a, const char *path, size_t n)
 {
 	CLEANUP(buf) struct buf encoded = BUF_INIT(PATH_MOST);
-	bool stale = a->object->stale;
 
 	url_encode_cloudfront(path, n, &encoded);
-	cover_paths_push(a->out, (struct cover_path){
-					 .path = arena_strndup(a->arena, encoded.data,
-							       encoded.len),
-					 .stale = stale,
-					 .subtree = stale && a->behavior->query_strings,
-				 });
+	push(a, &encoded, false);
+	if (!a->object->stale || !a->behavior->query_strings)
+		return;
+	buf_char(&encoded, '?');
+	push(a, &encoded, true);
 }
 
 /* "/dir/" and "/dir" for "/dir/index.html". */
