@@ -7,7 +7,7 @@
 #include "codec/encode.h"
 #include "codec/json.h"
 
-enum { STATE_VERSION = 1, PATH_MOST = 1024 };
+enum { STATE_VERSION = 1, PATH_MOST = 1024, ETAG_MOST = 256 };
 
 void state_release(struct state *s)
 {
@@ -22,44 +22,117 @@ void state_release(struct state *s)
 	*s = (struct state)STATE_INIT;
 }
 
+/* Whether a segment is "." or "..", which some stores and proxies resolve. */
+static bool has_dots(const char *path)
+{
+	for (;;) {
+		size_t n = strcspn(path, "/");
+
+		if (n > 0 && n <= 2 && strspn(path, ".") == n)
+			return true;
+		if (!path[n])
+			return false;
+		path += n + 1;
+	}
+}
+
 bool state_path_is_sound(const char *path)
 {
 	size_t n = strlen(path);
 
 	return n > 0 && n <= PATH_MOST && path[0] != '/' && !str_starts(path, ".crc/") &&
-	       str_is_utf8(path, n);
+	       !has_dots(path) && str_is_utf8(path, n);
 }
 
-/* Reading */
+/* Reading. What is absent or null has its default; what is there must be what it ought to
+ * be: half a journal, or a lease that is not understood, must not be taken for none. */
 
 struct reader {
 	struct state *state;
 	struct error *err;
 };
 
+static int malformed(struct reader *r, const char *what)
+{
+	return error_set(r->err, ERR_DATA, "%s is malformed", what);
+}
+
+static bool is_absent(const struct json *v)
+{
+	return !v || json_type(v) == JSON_NULL;
+}
+
 static char *copy(struct state *s, const char *text)
 {
 	return text ? arena_strdup(&s->arena, text) : NULL;
 }
 
-/* ETags are kept without their quotes: fewer bytes, and JSON need not escape them. */
-static const char *read_etag(struct state *s, const struct json *v)
+static int read_string(struct reader *r, const struct json *map, const char *key,
+		       const char **out)
 {
-	const char *text = json_str(v);
+	const struct json *v = json_get(map, key);
 
-	if (!text || !*text || strlen(text) > 256 || strpbrk(text, "\"\r\n"))
-		return NULL;
-	return arena_printf(&s->arena, "\"%s\"", text);
+	if (is_absent(v))
+		return 0;
+	*out = copy(r->state, json_str(v));
+	return *out ? 0 : malformed(r, key);
 }
 
-static void read_strings(struct state *s, const struct json *v, struct str_list *out)
+static int read_int(struct reader *r, const struct json *map, const char *key,
+		    int64_t *out)
 {
+	const struct json *v = json_get(map, key);
+
+	return is_absent(v) || json_int(v, out) ? 0 : malformed(r, key);
+}
+
+static int read_bool(struct reader *r, const struct json *map, const char *key, bool *out)
+{
+	const struct json *v = json_get(map, key);
+
+	*out = json_is_true(v);
+	return is_absent(v) || json_type(v) == JSON_BOOL ? 0 : malformed(r, key);
+}
+
+static int read_strings(struct reader *r, const struct json *map, const char *key,
+			struct str_list *out)
+{
+	const struct json *v = json_get(map, key);
+
+	if (!is_absent(v) && json_type(v) != JSON_ARRAY)
+		return malformed(r, key);
 	for (size_t i = 0; i < json_len(v); i++) {
 		const char *text = json_str(json_at(v, i));
 
-		if (text)
-			str_list_push(out, copy(s, text));
+		if (!text)
+			return malformed(r, key);
+		str_list_push(out, copy(r->state, text));
 	}
+	return 0;
+}
+
+/* ETags are kept without their quotes: fewer bytes, and JSON need not escape them. */
+static bool etag_is_sound(const char *text, size_t n)
+{
+	if (!n || n > ETAG_MOST)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if ((unsigned char)text[i] <= 0x20 || text[i] == '"' || text[i] == 0x7F)
+			return false;
+	return true;
+}
+
+static bool read_etag(struct state *s, const struct json *v, const char **out)
+{
+	const char *text = json_str(v);
+
+	*out = NULL;
+	if (is_absent(v))
+		return true;
+	if (!text || !etag_is_sound(text, strlen(text)))
+		return false;
+	*out = arena_printf(&s->arena, "\"%s\"", text);
+	return true;
 }
 
 static bool read_headers_id(const struct json *v, uint64_t *out)
@@ -75,39 +148,51 @@ static bool read_headers_id(const struct json *v, uint64_t *out)
 	return true;
 }
 
-static int64_t read_int(const struct json *v, const char *key)
+static int read_run(struct reader *r, const struct json *map, struct state_run *out)
 {
-	int64_t n = 0;
+	const struct json *v = json_get(map, "run");
 
-	json_int(json_get(v, key), &n);
-	return n;
+	if (is_absent(v))
+		return 0;
+	if (json_type(v) != JSON_OBJECT)
+		return malformed(r, "run");
+	if (read_string(r, v, "workflow", &out->workflow) < 0 ||
+	    read_int(r, v, "id", &out->id) < 0 ||
+	    read_int(r, v, "number", &out->number) < 0)
+		return -1;
+	return read_int(r, v, "attempt", &out->attempt);
 }
 
-static struct state_run read_run(struct state *s, const struct json *v)
+/* A path that may hold anything, for a message. */
+static const char *printable(struct reader *r, const char *path)
 {
-	return (struct state_run){
-		.workflow = copy(s, json_str(json_get(v, "workflow"))),
-		.id = read_int(v, "id"),
-		.number = read_int(v, "number"),
-		.attempt = read_int(v, "attempt"),
-	};
+	char *out = copy(r->state, path);
+
+	for (char *c = out; *c; c++)
+		if ((unsigned char)*c < 0x20 || *c == 0x7F)
+			*c = '?';
+	return out;
+}
+
+static int bad_entry(struct reader *r, const char *path)
+{
+	return error_set(r->err, ERR_DATA, "entry \"%s\" is malformed",
+			 printable(r, path));
 }
 
 /* [content id, headers id, etag, ...] */
-static bool read_entry(struct reader *r, const char *path, const struct json *v,
-		       struct entry *out)
+static int read_entry(struct reader *r, const char *path, const struct json *v,
+		      struct entry *out)
 {
 	const char *hex = json_str(json_at(v, 0));
 
 	*out = (struct entry){ 0 };
 	if (!state_path_is_sound(path) || !hex || !oid_from_hex(hex, &out->id) ||
-	    !read_headers_id(json_at(v, 1), &out->headers_id)) {
-		error_set(r->err, ERR_DATA, "entry \"%s\" is malformed", path);
-		return false;
-	}
+	    !read_headers_id(json_at(v, 1), &out->headers_id) ||
+	    !read_etag(r->state, json_at(v, 2), &out->etag))
+		return bad_entry(r, path);
 	out->path = copy(r->state, path);
-	out->etag = read_etag(r->state, json_at(v, 2));
-	return true;
+	return 0;
 }
 
 static int read_object(void *ctx, const char *path, const struct json *v)
@@ -115,7 +200,7 @@ static int read_object(void *ctx, const char *path, const struct json *v)
 	struct reader *r = ctx;
 	struct entry e;
 
-	if (!read_entry(r, path, v, &e))
+	if (read_entry(r, path, v, &e) < 0)
 		return -1;
 	snapshot_push(&r->state->objects, e);
 	return 0;
@@ -126,9 +211,10 @@ static int read_retired(void *ctx, const char *path, const struct json *v)
 	struct reader *r = ctx;
 	struct state_retired retired = { 0 };
 
-	if (!read_entry(r, path, v, &retired.entry))
+	if (read_entry(r, path, v, &retired.entry) < 0)
 		return -1;
-	json_int(json_at(v, 3), &retired.since_s);
+	if (!json_int(json_at(v, 3), &retired.since_s))
+		return bad_entry(r, path);
 	state_retired_list_push(&r->state->retired, retired);
 	return 0;
 }
@@ -137,18 +223,19 @@ static int read_touch(void *ctx, const char *path, const struct json *v)
 {
 	struct reader *r = ctx;
 	const struct json *to = json_get(v, "to");
-	struct state_touch touch = {
-		.from = read_etag(r->state, json_get(v, "from")),
-		.copied = json_is_true(json_get(v, "copied")),
-		.multipart = json_is_true(json_get(v, "multipart")),
-	};
+	struct state_touch touch = { .to_absent = json_type(to) == JSON_NULL };
 	struct entry e;
 
-	touch.to_absent = json_type(to) == JSON_NULL;
-	if (touch.to_absent && state_path_is_sound(path)) {
+	if (!state_path_is_sound(path) ||
+	    !read_etag(r->state, json_get(v, "from"), &touch.from))
+		return bad_entry(r, path);
+	if (read_bool(r, v, "copied", &touch.copied) < 0 ||
+	    read_bool(r, v, "multipart", &touch.multipart) < 0)
+		return error_wrap(r->err, "entry \"%s\"", printable(r, path));
+	if (touch.to_absent) {
 		touch.path = copy(r->state, path);
 	} else {
-		if (!read_entry(r, path, to, &e))
+		if (read_entry(r, path, to, &e) < 0)
 			return -1;
 		touch.path = e.path;
 		touch.id = e.id;
@@ -168,34 +255,51 @@ static int read_commit(const struct json *v, struct oid *out, struct error *err)
 	return 0;
 }
 
+static int read_lease(struct reader *r, const struct json *v)
+{
+	struct state_lease *lease = &r->state->lease;
+
+	if (is_absent(v))
+		return 0;
+	if (read_string(r, v, "holder", &lease->holder) < 0 ||
+	    read_int(r, v, "seconds", &lease->seconds) < 0)
+		return error_wrap(r->err, "lease");
+	if (!lease->holder || !json_get(v, "seconds"))
+		return malformed(r, "lease");
+	lease->is_set = true;
+	return 0;
+}
+
 static int read_journal(struct reader *r, const struct json *v)
 {
 	struct state_journal *j = &r->state->journal;
 
-	if (json_type(v) != JSON_OBJECT)
+	if (is_absent(v))
 		return 0;
-	if (read_commit(v, &j->commit, r->err) < 0)
+	if (read_commit(v, &j->commit, r->err) < 0 || read_run(r, v, &j->run) < 0 ||
+	    read_bool(r, v, "everything", &j->everything) < 0 ||
+	    read_strings(r, v, "distributions", &j->distributions) < 0 ||
+	    read_strings(r, v, "references", &j->references) < 0)
 		return error_wrap(r->err, "journal");
+	if (json_type(json_get(v, "touches")) != JSON_OBJECT)
+		return malformed(r, "journal: touches");
 	j->is_set = true;
-	j->run = read_run(r->state, json_get(v, "run"));
-	j->everything = json_is_true(json_get(v, "everything"));
-	read_strings(r->state, json_get(v, "distributions"), &j->distributions);
-	read_strings(r->state, json_get(v, "references"), &j->references);
-	return json_each(json_get(v, "touches"), read_touch, r);
+	if (json_each(json_get(v, "touches"), read_touch, r) < 0)
+		return error_wrap(r->err, "journal");
+	return 0;
 }
 
 static int read_deployed(struct reader *r, const struct json *v)
 {
 	struct state_deployed *d = &r->state->deployed;
 
-	if (json_type(v) != JSON_OBJECT)
+	if (is_absent(v))
 		return 0;
-	if (read_commit(v, &d->commit, r->err) < 0)
+	if (read_commit(v, &d->commit, r->err) < 0 ||
+	    read_string(r, v, "nonce", &d->nonce) < 0 || read_run(r, v, &d->run) < 0 ||
+	    read_int(r, v, "at", &d->at_s) < 0)
 		return error_wrap(r->err, "deployed");
 	d->is_set = true;
-	d->nonce = copy(r->state, json_str(json_get(v, "nonce")));
-	d->run = read_run(r->state, json_get(v, "run"));
-	d->at_s = read_int(v, "at");
 	return 0;
 }
 
@@ -225,32 +329,43 @@ static void sort_all(struct state *s)
 		      sizeof(*s->mutable_paths.items), str_compare_ptr);
 }
 
+static int read_paths(struct reader *r, const struct json *root)
+{
+	struct state *s = r->state;
+	const struct json *retired = json_get(root, "retired");
+
+	if (read_strings(r, root, "mutable", &s->mutable_paths) < 0)
+		return -1;
+	for (size_t i = 0; i < s->mutable_paths.len; i++)
+		if (!state_path_is_sound(s->mutable_paths.items[i]))
+			return malformed(r, "mutable");
+	if (!is_absent(retired) && json_type(retired) != JSON_OBJECT)
+		return malformed(r, "retired");
+	if (json_each(json_get(root, "objects"), read_object, r) < 0)
+		return -1;
+	return json_each(retired, read_retired, r);
+}
+
 static int read_state(struct reader *r, const struct json *root)
 {
 	struct state *s = r->state;
-	const struct json *lease = json_get(root, "lease");
-	int64_t version = read_int(root, "v");
+	int64_t version = 0;
 
+	json_int(json_get(root, "v"), &version);
 	if (version > STATE_VERSION)
 		return error_set(r->err, ERR_UNSUPPORTED,
 				 "written by a later crc (format %" PRId64
 				 "): use that version or a newer one",
 				 version);
-	s->nonce = copy(s, json_str(json_get(root, "nonce")));
-	s->prefix = copy(s, json_str(json_get(root, "prefix")));
+	if (read_string(r, root, "nonce", &s->nonce) < 0 ||
+	    read_string(r, root, "prefix", &s->prefix) < 0)
+		return -1;
 	if (version != STATE_VERSION || !s->nonce || !s->prefix ||
 	    json_type(json_get(root, "objects")) != JSON_OBJECT)
 		return error_set(r->err, ERR_DATA, "not a crc state");
-	if (json_type(lease) == JSON_OBJECT) {
-		s->lease.is_set = true;
-		s->lease.holder = copy(s, json_str(json_get(lease, "holder")));
-		s->lease.seconds = read_int(lease, "seconds");
-	}
-	read_strings(s, json_get(root, "distributions"), &s->distributions);
-	read_strings(s, json_get(root, "mutable"), &s->mutable_paths);
-	if (read_deployed(r, json_get(root, "deployed")) < 0 ||
-	    json_each(json_get(root, "objects"), read_object, r) < 0 ||
-	    json_each(json_get(root, "retired"), read_retired, r) < 0 ||
+	if (read_lease(r, json_get(root, "lease")) < 0 ||
+	    read_strings(r, root, "distributions", &s->distributions) < 0 ||
+	    read_deployed(r, json_get(root, "deployed")) < 0 || read_paths(r, root) < 0 ||
 	    read_journal(r, json_get(root, "journal")) < 0)
 		return -1;
 	sort_all(s);
@@ -269,14 +384,17 @@ int state_parse(struct state *s, const char *text, size_t n, struct error *err)
 
 /* Writing */
 
+/* One that could not be read again (a weak one, or what a store makes up) is not known: no
+ * condition could name it. */
 static void put_etag(struct json_writer *w, const char *etag)
 {
 	size_t n = etag ? strlen(etag) : 0;
 
-	if (n >= 2 && etag[0] == '"' && etag[n - 1] == '"')
+	if (n > 2 && etag[0] == '"' && etag[n - 1] == '"' &&
+	    etag_is_sound(etag + 1, n - 2))
 		json_put_strn(w, etag + 1, n - 2);
 	else
-		json_put_str(w, etag);
+		json_put_null(w);
 }
 
 static void put_headers_id(struct json_writer *w, uint64_t id)

@@ -100,11 +100,12 @@ struct state {
 void state_release(struct state *s);
 
 /* Reads unpacked JSON. -1: ERR_DATA naming what is wrong; a later format's version is
- * ERR_UNSUPPORTED. The bytes may come from anybody who can write to the bucket: paths and
- * ids are checked. */
+ * ERR_UNSUPPORTED. The bytes may come from anybody who can write to the bucket: a member
+ * that is there and not what it ought to be is refused, not left out. */
 int state_parse(struct state *s, const char *text, size_t n, struct error *err);
 
-/* Appends the JSON that state_parse reads. */
+/* Appends the JSON that state_parse reads. An ETag that is no string in quotes of visible
+ * characters is written as not known. */
 void state_print(const struct state *s, struct buf *out);
 
 /* O(log n). NULL: not there. */
@@ -123,7 +124,7 @@ int64_t state_lease_wait_s(const struct state_lease *lease, int64_t now_s,
 			   int64_t modified_s);
 
 /* True for a path that may be in a site: valid UTF-8, 1 to 1,024 bytes, no NUL, not starting
- * with '/', not below .crc/. */
+ * with '/', without "." and ".." between slashes, not below .crc/. */
 bool state_path_is_sound(const char *path);
 
 #endif
