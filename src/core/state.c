@@ -594,15 +594,18 @@ int64_t state_lease_wait_s(const struct state_lease *lease, int64_t now_s,
 			   int64_t modified_s)
 {
 	int64_t seconds = lease->seconds;
-	int64_t left;
+	int64_t age_s = 0;
 
 	if (!lease->is_set)
 		return 0;
 	/* A number from outside: nothing that crc writes is longer. */
 	if (seconds < 0 || seconds > STATE_LEASE_S)
 		seconds = STATE_LEASE_S;
-	left = modified_s + seconds + STATE_LEASE_GRACE_S - now_s;
-	return left > 0 ? left : 0;
+	/* An age that is not known, or negative by clocks that differ, is none. */
+	if (modified_s > 0 && now_s > modified_s)
+		age_s = now_s - modified_s;
+	seconds += STATE_LEASE_GRACE_S;
+	return age_s < seconds ? seconds - age_s : 0;
 }
 
 bool state_lease_is_dead(const struct state_lease *lease, int64_t now_s,

@@ -116,7 +116,8 @@ bool state_has_distribution(const struct state *s, const char *id);
 bool state_path_is_mutable(const struct state *s, const char *path);
 
 /* Whether a lease can be taken over: now_s and modified_s are the server's Date and the
- * object's Last-Modified, so that no machine's own clock matters. */
+ * object's Last-Modified, so that no machine's own clock matters. 0: not known; the lease is
+ * then taken to begin now. */
 bool state_lease_is_dead(const struct state_lease *lease, int64_t now_s,
 			 int64_t modified_s);
 /* Seconds until it is dead; 0 if it is. */

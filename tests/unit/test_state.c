@@ -442,6 +442,14 @@ static void test_state__leases(void **state)
 		{ 121, 1000, 1000, 180 },
 		{ INT64_MAX, 1000, 1000, 180 },
 		{ INT64_MIN, 1000, 1000, 180 },
+		/* clocks that differ, or do not tell */
+		{ 120, 1000, 1300, 180 },
+		{ 120, 0, 1000, 180 },
+		{ 120, 1000, 0, 180 },
+		{ 120, 0, 0, 180 },
+		{ 120, 1, INT64_MAX, 180 },
+		{ 120, INT64_MAX, 1, 0 },
+		{ 120, INT64_MAX, INT64_MIN, 180 },
 	};
 
 	(void)state;
