@@ -3,6 +3,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/mem.h"
+#include "core/plan_invalidate.h"
 #include "core/plan_site.h"
 
 static const char *const kind_names[STEP_KINDS] = {
@@ -52,11 +54,15 @@ bool plan_is_empty(const struct plan *p)
 
 void plan_release(struct plan *p)
 {
-	for (size_t i = 0; i < p->steps.len; i++)
+	for (size_t i = 0; i < p->steps.len; i++) {
 		cover_release(&p->steps.items[i].cover);
+		str_list_release(&p->steps.items[i].evicted_first);
+		str_list_release(&p->steps.items[i].evicted_elsewhere);
+	}
 	for (size_t i = 0; i < p->sites.len; i++) {
 		snapshot_release(&p->sites.items[i].after);
 		state_retired_list_release(&p->sites.items[i].retired_after);
+		state_touch_list_release(&p->sites.items[i].carried);
 		str_list_release(&p->sites.items[i].mutable_after);
 		str_list_release(&p->sites.items[i].distributions);
 	}
@@ -109,11 +115,18 @@ static void check_deletes(struct plan *p, const struct site_input *in, size_t si
 void plan_build(const struct plan_options *options, const struct site_input *inputs,
 		size_t n_inputs, struct plan *out)
 {
+	struct site_work *works = xcalloc(n_inputs + 1, sizeof(*works));
+
 	*out = (struct plan){ .head = options->head, .offline = options->offline };
+	for (size_t i = 0; i < n_inputs; i++)
+		plan_site_compare(options, &inputs[i], out, &works[i]);
+	plan_invalidate(options, works, n_inputs, out);
 	for (size_t i = 0; i < n_inputs; i++) {
-		plan_site_build(options, &inputs[i], out);
+		plan_site_conclude(options, &works[i], out);
 		check_deletes(out, &inputs[i], i, options->max_delete);
+		site_work_release(&works[i]);
 	}
+	free(works);
 	if (out->steps.len)
 		qsort(out->steps.items, out->steps.len, sizeof(*out->steps.items),
 		      compare_steps);

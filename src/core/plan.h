@@ -59,10 +59,11 @@ struct step {
 	enum phase phase;
 	enum step_why why;
 	size_t site; /* in plan.sites */
-	/* put, copy, delete */
-	const char *path; /* within the site */
+	/* put, copy, delete; and, of the state, claim and record: what the write depends on */
 	const char *from; /* the ETag that is there; NULL: not known or absent */
 	bool from_absent; /* nothing is there */
+	/* put, copy, delete */
+	const char *path; /* within the site */
 	struct oid id;    /* put and copy: the content */
 	uint64_t headers_id;
 	const struct header_list *headers; /* put and copy; shared, in the plan's arena */
@@ -70,8 +71,13 @@ struct step {
 	/* invalidate */
 	const char *distribution;
 	struct cover cover;
-	size_t stale;           /* paths that must go */
-	const char *everything; /* why all is evicted; NULL: it is not */
+	size_t stale;                  /* paths that must go */
+	size_t evicted;                /* held paths that go with them */
+	struct str_list evicted_first; /* some of these; strings in the plan's arena */
+	struct str_list
+		evicted_elsewhere; /* patterns of behaviours with another origin that
+	                                    * they reach into; likewise */
+	const char *everything;    /* why all is evicted; NULL: it is not */
 };
 
 VEC_DEFINE(step_list, struct step);
@@ -99,11 +105,13 @@ struct plan_site {
 	const char *bucket; /* NULL: not known (offline, or after the backends) */
 	struct oid base;    /* the commit it is compared with */
 	bool has_base;
-	const char *base_why; /* why that base, for people */
-	bool takeover;        /* finishes a deploy that died */
-	bool first;           /* no state was there */
-	size_t counts[WHYS];  /* of put, copy and delete steps */
-	size_t retired;       /* assets that leave the commit but stay for `keep` */
+	const char *base_why;            /* why that base, for people */
+	bool takeover;                   /* finishes a deploy that died */
+	struct oid unfinished;           /* takeover: that deploy's commit */
+	struct state_touch_list carried; /* its touches that no step repeats */
+	bool first;                      /* no state was there */
+	size_t counts[WHYS];             /* of put, copy and delete steps */
+	size_t retired; /* assets that leave the commit but stay for `keep` */
 	size_t unchanged;
 	struct snapshot
 		after; /* what will be deployed; ETags of what is sent come later */
@@ -146,11 +154,14 @@ enum site_knowledge {
 	KNOW_GIT      /* offline: the base commit stands for what is deployed */
 };
 
-/* Another site on the same distribution: its objects are held there. */
+/* Another site on the same distribution: its objects are held there, under the paths that
+ * its own view of the distribution gives them; without one, under all that they may have. */
 struct neighbour {
 	const char *prefix;
 	const struct snapshot *objects;
 	const char *index;
+	const struct viewer *viewers;
+	size_t n_viewers;
 };
 
 /* All that is known about one site. Borrowed by the plan. */
@@ -162,6 +173,7 @@ struct site_input {
 	                              * will have, where it was worth computing */
 	enum site_knowledge knowledge;
 	const struct state *state;     /* KNOW_STATE */
+	const char *state_etag;        /* KNOW_STATE: of the object it was read from */
 	struct snapshot base;          /* KNOW_GIT */
 	const struct oid *base_commit; /* NULL: compared with nothing */
 	const char *base_why;
@@ -178,8 +190,8 @@ struct plan_options {
 	struct oid head;
 	bool offline;
 	int64_t now_s;
-	struct cover_limits cover;
-	int64_t max_delete; /* -1: 256, or a quarter of the site if that is more */
+	struct cover_limits cover; /* of the deploy, which its invalidations share */
+	int64_t max_delete;        /* -1: 256, or a quarter of the site if that is more */
 };
 
 /* Builds the plan for all sites. Never fails: what must not be done is in `refused`. The
@@ -187,7 +199,8 @@ struct plan_options {
 void plan_build(const struct plan_options *options, const struct site_input *inputs,
 		size_t n_inputs, struct plan *out);
 
-/* The journal that a claim of this plan writes: every path that its steps touch. expected[i]
+/* The journal that a claim of this plan writes: every path that its steps touch, and those of
+ * an unfinished deploy that are stale until this one has ended. expected[i]
  * is the ETag that step i will leave (NULL: not known), parts[i] whether it is sent in parts.
  * References are drawn by the caller, one for each distribution of the site. Lists are
  * released by the caller; strings are borrowed. */

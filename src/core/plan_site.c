@@ -5,29 +5,18 @@
 #include "base/mem.h"
 #include "core/headers.h"
 
-/* An edge that keeps errors no longer than this is left to forget them by itself. */
-enum { ERROR_CACHING_LET_BE_S = 60, FOREIGN_NAMED = 3 };
+enum { FOREIGN_NAMED = 3 };
 
-/* A path that edges may hold an old version of. */
-struct stale_path {
-	const char *path;
-	bool added; /* what they may hold is "not there" */
-};
-
-VEC_DEFINE(stale_list, struct stale_path);
 VEC_DEFINE(header_sets, const struct header_list *);
 
 struct builder {
 	const struct plan_options *options;
 	const struct site_input *in;
+	struct site_work *work;
 	struct plan *plan;
 	struct plan_site *site;
-	size_t index;
-	struct stale_list stale;
 	struct header_sets sets; /* each distinct set of headers once */
 	struct str_list foreign;
-	bool error_page_changed;
-	bool state_changed; /* the state differs though no object does */
 };
 
 /* All that is known of one path. */
@@ -60,7 +49,7 @@ static void note(struct builder *b, enum note_kind kind, const char *path,
 		 const char *text)
 {
 	note_list_push(&b->plan->notes, (struct note){ .kind = kind,
-						       .site = b->index,
+						       .site = b->work->index,
 						       .path = path,
 						       .text = text });
 }
@@ -115,23 +104,23 @@ static struct current current_of(const struct builder *b, const struct sight *s)
 
 /* Headers */
 
-static bool is_error_page(const struct builder *b, const char *path, int64_t *caching_s)
+static bool is_error_page(const struct builder *b, const char *path)
 {
-	CLEANUP(arena) struct arena arena = ARENA_INIT;
-	const char *key = arena_printf(&arena, "%s%s", b->in->site->prefix, path);
-	bool found = false;
+	CLEANUP(buf) struct buf key = BUF_INIT(4096);
+	int64_t ignored;
 
-	*caching_s = 0;
 	for (size_t i = 0; i < b->in->n_viewers; i++) {
 		const struct viewer *v = &b->in->viewers[i];
-		int64_t s = 0;
 
-		if (v->error_pages.len && viewer_is_error_page(v, key, &s))
-			found = true;
-		if (s > *caching_s)
-			*caching_s = s;
+		if (!v->error_pages.len)
+			continue;
+		buf_clear(&key);
+		buf_str(&key, b->in->site->prefix);
+		buf_str(&key, path);
+		if (viewer_is_error_page(v, key.data, &ignored))
+			return true;
 	}
-	return found;
+	return false;
 }
 
 /* The set that equals this one, so that a site's thousands of paths share a few. */
@@ -160,10 +149,9 @@ static const struct header_list *wanted_headers(struct builder *b, const char *p
 {
 	CLEANUP(arena) struct arena scratch = ARENA_INIT;
 	CLEANUP(header_list) struct header_list set = { 0 };
-	int64_t ignored;
 	struct headers_options options = {
 		.behind_distribution = b->in->n_viewers > 0,
-		.is_error_document = is_error_page(b, path, &ignored),
+		.is_error_document = is_error_page(b, path),
 		.never_immutable = is_mutable,
 	};
 
@@ -194,16 +182,12 @@ static struct step *add_step(struct builder *b, enum step_kind kind, enum phase 
 {
 	return step_list_push(
 		&b->plan->steps,
-		(struct step){ .kind = kind, .phase = phase, .site = b->index });
+		(struct step){ .kind = kind, .phase = phase, .site = b->work->index });
 }
 
 static void go_stale(struct builder *b, const char *path, bool added)
 {
-	int64_t caching_s;
-
-	stale_list_push(&b->stale, (struct stale_path){ path, added });
-	if (is_error_page(b, path, &caching_s) && caching_s > ERROR_CACHING_LET_BE_S)
-		b->error_page_changed = true;
+	stale_list_push(&b->work->stale, (struct stale_path){ path, added });
 }
 
 static enum step_why why_sent(const struct builder *b, const struct sight *s,
@@ -259,7 +243,7 @@ static void keep_or_send(struct builder *b, const struct sight *s,
 		return;
 	}
 	b->site->unchanged++;
-	b->state_changed |= s->retired && !s->have;
+	b->work->state_changed |= s->retired && !s->have;
 	if (s->touch)
 		go_stale(b, s->path, false);
 }
@@ -292,7 +276,7 @@ static bool retire(struct builder *b, const struct sight *s, const struct curren
 		return false;
 	state_retired_list_push(&b->site->retired_after, retired);
 	b->site->retired += !old;
-	b->state_changed |= !old;
+	b->work->state_changed |= !old;
 	return true;
 }
 
@@ -303,11 +287,11 @@ static void remove_unwanted(struct builder *b, const struct sight *s,
 	case ABSENT:
 		if (s->touch)
 			go_stale(b, s->path, false);
-		b->state_changed |= s->have || s->retired;
+		b->work->state_changed |= s->have || s->retired;
 		break;
 	case FOREIGN:
 		str_list_push(&b->foreign, s->path);
-		b->state_changed |= s->have || s->retired;
+		b->work->state_changed |= s->have || s->retired;
 		if (s->touch)
 			go_stale(b, s->path, false);
 		break;
@@ -428,107 +412,6 @@ static void walk(struct builder *b)
 	}
 }
 
-/* Invalidations */
-
-static const char *everything_why(const struct builder *b, const struct viewer *v)
-{
-	const struct site_input *in = b->in;
-
-	if (in->knowledge == KNOW_NOTHING)
-		return "first deploy: what the edges hold is not known";
-	if (in->knowledge == KNOW_STATE && !state_has_distribution(in->state, v->id))
-		return "the distribution is new to this site";
-	if (in->knowledge == KNOW_STATE && in->state->journal.everything)
-		return "an unfinished deploy had to invalidate everything";
-	if (b->error_page_changed)
-		return "an error page changed, and errors are cached for long";
-	return NULL;
-}
-
-/* What paths of one site have in common. */
-struct common {
-	const char *prefix;
-	const char *index;
-	bool stale;
-};
-
-static void add_paths(const struct builder *b, const struct viewer *v,
-		      const struct common *common, const char *path,
-		      struct cover_paths *out)
-{
-	CLEANUP(buf) struct buf key = BUF_INIT(4096);
-	struct viewer_object object = { .index = common->index, .stale = common->stale };
-
-	buf_str(&key, common->prefix);
-	buf_str(&key, path);
-	object.key = key.data;
-	viewer_paths(v, &object, &b->plan->arena, out);
-}
-
-static void add_stale(const struct builder *b, const struct viewer *v,
-		      struct cover_paths *out)
-{
-	const struct site *site = b->in->site;
-	const struct common ours = { site->prefix, site->index, .stale = true };
-	bool errors_last = viewer_missing_caching_s(v) > ERROR_CACHING_LET_BE_S;
-
-	for (size_t i = 0; i < b->stale.len; i++)
-		if (!b->stale.items[i].added || errors_last)
-			add_paths(b, v, &ours, b->stale.items[i].path, out);
-}
-
-/* Stale paths stand among the others here; that a path is stale wins in the cover. */
-static void add_held(const struct builder *b, const struct viewer *v,
-		     struct cover_paths *out)
-{
-	const struct site_input *in = b->in;
-	const struct common ours = { in->site->prefix, in->site->index, .stale = false };
-
-	for (size_t i = 0; i < b->site->after.len; i++)
-		add_paths(b, v, &ours, b->site->after.items[i].path, out);
-	for (size_t i = 0; i < b->site->retired_after.len; i++)
-		add_paths(b, v, &ours, b->site->retired_after.items[i].entry.path, out);
-	for (size_t i = 0; i < in->n_neighbours; i++) {
-		const struct neighbour *n = &in->neighbours[i];
-		const struct common theirs = { n->prefix, n->index, .stale = false };
-
-		for (size_t j = 0; j < n->objects->len; j++)
-			add_paths(b, v, &theirs, n->objects->items[j].path, out);
-	}
-	viewer_elsewhere(v, &b->plan->arena, out);
-}
-
-static size_t count_stale(const struct cover_paths *paths)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < paths->len; i++)
-		n += paths->items[i].stale;
-	return n;
-}
-
-static void invalidate(struct builder *b, const struct viewer *v)
-{
-	CLEANUP(cover_paths) struct cover_paths paths = { 0 };
-	struct cover_limits limits = b->options->cover;
-	const char *everything = everything_why(b, v);
-	struct step *step;
-
-	add_stale(b, v, &paths);
-	if (everything)
-		cover_paths_push(&paths, (struct cover_path){ .path = "/",
-							      .stale = true,
-							      .subtree = true });
-	if (!paths.len)
-		return;
-	step = add_step(b, STEP_INVALIDATE, PHASE_INVALIDATE);
-	step->distribution = v->id;
-	step->everything = everything;
-	step->stale = count_stale(&paths) - (everything != NULL);
-	add_held(b, v, &paths);
-	cover_build(&paths, &limits, &b->plan->arena, &step->cover);
-}
-
 /* The whole site */
 
 static void note_foreign(struct builder *b)
@@ -559,6 +442,8 @@ static void settle_base(const struct builder *b)
 	b->site->base_why = in->base_why;
 	b->site->first = in->knowledge == KNOW_NOTHING;
 	b->site->takeover = state && state->journal.is_set;
+	if (b->site->takeover)
+		b->site->unfinished = state->journal.commit;
 	if (in->knowledge == KNOW_GIT && in->base_commit) {
 		b->site->base = *in->base_commit;
 		b->site->has_base = true;
@@ -568,45 +453,17 @@ static void settle_base(const struct builder *b)
 	}
 }
 
-static bool same_distributions(const struct builder *b)
+void site_work_release(struct site_work *w)
 {
-	const struct state *state = b->in->state;
-
-	if (!state)
-		return true;
-	for (size_t i = 0; i < b->in->n_viewers; i++)
-		if (!state_has_distribution(state, b->in->viewers[i].id))
-			return false;
-	return state->distributions.len == b->in->n_viewers;
+	stale_list_release(&w->stale);
 }
 
-static void conclude(struct builder *b, bool effects)
+void plan_site_compare(const struct plan_options *options, const struct site_input *in,
+		       struct plan *plan, struct site_work *out)
 {
-	bool same_commit = b->site->has_base &&
-			   oid_equal(&b->site->base, &b->options->head);
+	struct builder b = { .options = options, .in = in, .work = out, .plan = plan };
 
-	if (effects) {
-		b->site->verdict = SITE_DEPLOY;
-		add_step(b, STEP_CLAIM, PHASE_CLAIM);
-		add_step(b, STEP_COMMIT, PHASE_COMMIT);
-	} else if (!same_commit || b->site->first || b->site->takeover ||
-		   b->state_changed || !same_distributions(b)) {
-		b->site->verdict = SITE_RECORD;
-		add_step(b, STEP_RECORD, PHASE_COMMIT);
-	}
-}
-
-void plan_site_build(const struct plan_options *options, const struct site_input *in,
-		     struct plan *plan)
-{
-	size_t steps_before = plan->steps.len;
-	struct builder b = {
-		.options = options,
-		.in = in,
-		.plan = plan,
-		.index = plan->sites.len,
-	};
-
+	*out = (struct site_work){ .in = in, .index = plan->sites.len };
 	b.site = plan_site_list_push(&plan->sites, (struct plan_site){
 							   .site = in->site,
 							   .bucket = in->bucket,
@@ -615,12 +472,61 @@ void plan_site_build(const struct plan_options *options, const struct site_input
 	for (size_t i = 0; i < in->n_viewers; i++)
 		str_list_push(&b.site->distributions, in->viewers[i].id);
 	walk(&b);
-	for (size_t i = 0; i < in->n_viewers; i++)
-		if (in->viewers[i].id)
-			invalidate(&b, &in->viewers[i]);
 	note_foreign(&b);
-	conclude(&b, plan->steps.len > steps_before);
-	stale_list_release(&b.stale);
 	header_sets_release(&b.sets);
 	str_list_release(&b.foreign);
+}
+
+/* Settling */
+
+static bool same_distributions(const struct site_input *in)
+{
+	const struct state *state = in->state;
+
+	if (!state)
+		return true;
+	for (size_t i = 0; i < in->n_viewers; i++)
+		if (!state_has_distribution(state, in->viewers[i].id))
+			return false;
+	return state->distributions.len == in->n_viewers;
+}
+
+static bool has_steps(const struct plan *plan, size_t site)
+{
+	for (size_t i = 0; i < plan->steps.len; i++)
+		if (plan->steps.items[i].site == site)
+			return true;
+	return false;
+}
+
+/* A step that writes the state under the condition that it is as it was read. */
+static void write_state(const struct site_work *w, struct plan *plan, enum step_kind kind,
+			enum phase phase)
+{
+	step_list_push(&plan->steps,
+		       (struct step){ .kind = kind,
+				      .phase = phase,
+				      .site = w->index,
+				      .from = w->in->state_etag,
+				      .from_absent = w->in->knowledge == KNOW_NOTHING });
+}
+
+void plan_site_conclude(const struct plan_options *options, const struct site_work *w,
+			struct plan *plan)
+{
+	struct plan_site *s = &plan->sites.items[w->index];
+	bool same_commit = s->has_base && oid_equal(&s->base, &options->head);
+
+	if (has_steps(plan, w->index)) {
+		s->verdict = SITE_DEPLOY;
+		write_state(w, plan, STEP_CLAIM, PHASE_CLAIM);
+		/* The claim's own ETag, which nobody knows yet, is what this depends on. */
+		step_list_push(&plan->steps, (struct step){ .kind = STEP_COMMIT,
+							    .phase = PHASE_COMMIT,
+							    .site = w->index });
+	} else if (!same_commit || s->first || s->takeover || w->state_changed ||
+		   !same_distributions(w->in)) {
+		s->verdict = SITE_RECORD;
+		write_state(w, plan, STEP_RECORD, PHASE_COMMIT);
+	}
 }

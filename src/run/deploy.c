@@ -116,6 +116,7 @@ static void fill_input(const struct deploy *d, const struct deploy_site *s,
 			     : s->read.exists ? KNOW_STATE
 					      : KNOW_NOTHING,
 		.state = !offline && s->read.exists ? &s->read.state : NULL,
+		.state_etag = !offline ? s->read.etag : NULL,
 		.base = s->base,
 		.base_commit = d->has_base_commit ? &d->base_commit : NULL,
 		.base_why = offline ? d->base_why : s->order_why,

@@ -50,11 +50,15 @@ static void open_other(struct deploy *d, const struct site *site)
 }
 
 static void add(struct deploy_site *s, const struct site *site,
-		const struct snapshot *objects)
+		const struct neighbour *what)
 {
-	if (s->site != site && shares_distribution(s->site, site))
-		s->neighbours[s->n_neighbours++] =
-			(struct neighbour){ site->prefix, objects, site->index };
+	struct neighbour n = *what;
+
+	if (s->site == site || !shares_distribution(s->site, site))
+		return;
+	n.prefix = site->prefix;
+	n.index = site->index;
+	s->neighbours[s->n_neighbours++] = n;
 }
 
 void deploy_find_neighbours(struct deploy *d)
@@ -70,8 +74,12 @@ void deploy_find_neighbours(struct deploy *d)
 
 		s->neighbours = arena_alloc(&d->arena, all->len * sizeof(*s->neighbours));
 		for (size_t j = 0; j < d->n_sites; j++)
-			add(s, d->sites[j].site, &d->sites[j].head);
+			add(s, d->sites[j].site,
+			    &(struct neighbour){ .objects = &d->sites[j].head,
+						 .viewers = d->sites[j].viewers,
+						 .n_viewers = d->sites[j].n_viewers });
 		for (size_t j = 0; j < d->n_others; j++)
-			add(s, d->others[j].site, &d->others[j].objects);
+			add(s, d->others[j].site,
+			    &(struct neighbour){ .objects = &d->others[j].objects });
 	}
 }

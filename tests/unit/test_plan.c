@@ -1,0 +1,309 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/plan.h"
+#include "fake/plan_case.h"
+
+/* Two sites in buckets of their own, and one beside the first in its bucket. */
+#define CONFIG                                                                   \
+	"config\n"                                                               \
+	"sites:\n"                                                               \
+	"  one: { path: one, bucket: one, distribution: E1 }\n"                  \
+	"  two: { path: two, bucket: two, distribution: E1 }\n"                  \
+	"  blog: { path: blog, bucket: one, prefix: blog/, distribution: E1 }\n" \
+	"end\n"                                                                  \
+	"head b\n"
+
+static void read_case(struct plan_case *c, const char *text)
+{
+	struct error err = ERROR_INIT;
+
+	if (plan_case_read(c, text, &err) < 0)
+		fail_msg("%s", err.msg);
+}
+
+static const struct step *step_of(const struct plan_case *c, enum step_kind kind,
+				  size_t n)
+{
+	for (size_t i = 0; i < c->outcome.plan.steps.len; i++) {
+		const struct step *s = &c->outcome.plan.steps.items[i];
+
+		if (s->kind == kind && n-- == 0)
+			return s;
+	}
+	fail_msg("no such step: %s", step_kind_name(kind));
+	return NULL;
+}
+
+/* The patterns of the nth invalidation, with spaces between. */
+static void assert_patterns(const struct plan_case *c, size_t n, const char *expected)
+{
+	const struct step *s = step_of(c, STEP_INVALIDATE, n);
+	CLEANUP(buf) struct buf found = BUF_INIT(65536);
+
+	for (size_t i = 0; i < s->cover.patterns.len; i++)
+		buf_printf(&found, "%s%s", i ? " " : "", s->cover.patterns.items[i]);
+	assert_string_equal(found.data, expected);
+}
+
+/* "kind path" of every step, a line each. */
+static void assert_steps(const struct plan_case *c, const char *expected)
+{
+	CLEANUP(buf) struct buf found = BUF_INIT(65536);
+
+	for (size_t i = 0; i < c->outcome.plan.steps.len; i++) {
+		const struct step *s = &c->outcome.plan.steps.items[i];
+
+		buf_printf(&found, "%s %s\n", step_kind_name(s->kind),
+			   s->path ? s->path
+			   : s->distribution
+				   ? s->distribution
+				   : c->outcome.plan.sites.items[s->site].site->name);
+	}
+	assert_string_equal(found.data, expected);
+}
+
+/* Order */
+
+static void test_plan__phases_of_all_sites_go_side_by_side(void **state)
+{
+	struct plan_case c;
+
+	(void)state;
+	read_case(&c,
+		  CONFIG "site one\n"
+			 "deployed a\nrecorded E1\ndistribution E1\nbehavior * ours\n"
+			 "file z.css new\nfile index.html new\nfile a.js new\n"
+			 "object gone.css old\nobject index.html old\n"
+			 "object style.css same other-headers\nfile style.css same\n"
+			 "site two\n"
+			 "deployed a\nrecorded E1\ndistribution E1\nbehavior /t/* ours\n"
+			 "file t/index.html new\nfile t/a.js new\nobject t/x old\n");
+	assert_steps(&c, "claim one\n"
+			 "claim two\n"
+			 "put a.js\n"
+			 "put z.css\n"
+			 "copy style.css\n"
+			 "put t/a.js\n"
+			 "put index.html\n"
+			 "put t/index.html\n"
+			 "delete gone.css\n"
+			 "delete t/x\n"
+			 "invalidate E1\n"
+			 "invalidate E1\n"
+			 "commit one\n"
+			 "commit two\n");
+	plan_case_release(&c);
+}
+
+static void test_plan__conditions_are_what_was_seen(void **state)
+{
+	struct plan_case c;
+	const struct step *s;
+
+	(void)state;
+	read_case(&c, CONFIG "site one\ndeployed a\n"
+			     "file index.html new\nobject index.html old\n"
+			     "file added.css new\n"
+			     "object gone.css old\n");
+	s = step_of(&c, STEP_CLAIM, 0);
+	assert_string_equal(s->from, "\"state\"");
+	assert_false(s->from_absent);
+	s = step_of(&c, STEP_PUT, 0);
+	assert_string_equal(s->path, "added.css");
+	assert_null(s->from);
+	assert_true(s->from_absent);
+	s = step_of(&c, STEP_PUT, 1);
+	assert_string_equal(s->from, plan_case_etag(&c, "old"));
+	assert_false(s->from_absent);
+	s = step_of(&c, STEP_DELETE, 0);
+	assert_string_equal(s->from, plan_case_etag(&c, "old"));
+	s = step_of(&c, STEP_COMMIT, 0);
+	assert_true(!s->from && !s->from_absent);
+	plan_case_release(&c);
+}
+
+static void test_plan__the_first_claim_makes_the_state(void **state)
+{
+	struct plan_case c;
+
+	(void)state;
+	read_case(&c, CONFIG "site one\nknows nothing\nfile index.html new\n");
+	assert_true(step_of(&c, STEP_CLAIM, 0)->from_absent);
+	assert_null(step_of(&c, STEP_CLAIM, 0)->from);
+	plan_case_release(&c);
+}
+
+/* Invalidations */
+
+static void test_plan__an_error_page_clears_only_its_own_distribution(void **state)
+{
+	struct plan_case c;
+
+	(void)state;
+	read_case(&c, CONFIG "site one\ndeployed a\nrecorded E1\nrecorded E2\n"
+			     "distribution E1\nbehavior * ours\nerror 404 /404.html 300\n"
+			     "distribution E2\nbehavior * ours\n"
+			     "file 404.html new\nobject 404.html old other-headers\n"
+			     "file index.html same\nobject index.html same\n");
+	assert_patterns(&c, 0, "/*");
+	assert_non_null(step_of(&c, STEP_INVALIDATE, 0)->everything);
+	assert_patterns(&c, 1, "/404.html");
+	assert_null(step_of(&c, STEP_INVALIDATE, 1)->everything);
+	plan_case_release(&c);
+}
+
+static void test_plan__neighbours_are_held_by_their_own_behaviours(void **state)
+{
+	struct plan_case c;
+
+	(void)state;
+	/* two is served below /two/ from a bucket of its own, at keys that begin so too;
+	 * a site that thinks of itself alone would take "/tw*" for free. */
+	read_case(&c,
+		  CONFIG "site two\ndeployed a\nrecorded E1\n"
+			 "distribution E1\nbehavior /two/* ours\nbehavior * elsewhere\n"
+			 "file two/a.html same\nobject two/a.html same\n"
+			 "site one\ndeployed a\nrecorded E1\n"
+			 "distribution E1\nbehavior /two/* elsewhere\nbehavior * ours\n"
+			 "file twa new\nobject twa old\nfile twb new\nobject twb old\n"
+			 "file x same\nobject x same\n"
+			 "neighbour two\n");
+	assert_patterns(&c, 0, "/twa /twb");
+	assert_int_equal(step_of(&c, STEP_INVALIDATE, 0)->evicted, 0);
+	plan_case_release(&c);
+}
+
+static void test_plan__a_neighbour_at_the_default_behaviour_is_held(void **state)
+{
+	struct plan_case c;
+
+	(void)state;
+	/* "/blog*" would be one pattern for all three, but one's style sheet begins so. */
+	read_case(&c,
+		  CONFIG "site one\ndeployed a\nrecorded E1\n"
+			 "distribution E1\nbehavior /blog/* elsewhere\nbehavior * ours\n"
+			 "file blog.css same\nobject blog.css same\n"
+			 "site two\ndeployed a\nrecorded E1\n"
+			 "distribution E1\nbehavior /blog/* ours website\n"
+			 "behavior * elsewhere\n"
+			 "file blog/index.html new\nobject blog/index.html old\n"
+			 "neighbour one\n");
+	assert_patterns(&c, 0, "/blog /blog/*");
+	plan_case_release(&c);
+}
+
+static void test_plan__what_is_evicted_is_named(void **state)
+{
+	struct plan_case c;
+	const struct step *s;
+
+	(void)state;
+	read_case(&c,
+		  CONFIG "max-paths 1\nsite one\ndeployed a\nrecorded E1\n"
+			 "distribution E1\nbehavior /api/* elsewhere\nbehavior * ours\n"
+			 "file a1 new\nobject a1 old\nfile a2 new\nobject a2 old\n"
+			 "file a3 same\nobject a3 same\nfile b same\nobject b same\n");
+	s = step_of(&c, STEP_INVALIDATE, 0);
+	assert_patterns(&c, 0, "/a*");
+	/* a3, and what the other origin holds; that has no number. */
+	assert_int_equal(s->evicted, 1);
+	assert_int_equal(s->stale, 2);
+	assert_int_equal(s->evicted_first.len, 1);
+	assert_string_equal(s->evicted_first.items[0], "/a3");
+	assert_int_equal(s->evicted_elsewhere.len, 1);
+	assert_string_equal(s->evicted_elsewhere.items[0], "/api/*");
+	plan_case_release(&c);
+}
+
+static void test_plan__the_budget_is_the_deploys(void **state)
+{
+	static const struct {
+		const char *max_paths;
+		size_t patterns[2];
+	} cases[] = {
+		/* One stale path here, six there: what the one leaves is the other's. */
+		{ "7", { 1, 6 } },
+		{ "6", { 1, 1 } }, /* six of them no more, so one wildcard */
+		{ "2", { 1, 1 } },
+		{ "1", { 1, 1 } }, /* less than one each there is not */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		CLEANUP(buf) struct buf text = BUF_INIT(4096);
+		struct plan_case c;
+
+		/* Held ones in between: no wildcard is free. */
+		buf_printf(&text,
+			   CONFIG "max-paths %s\nsite one\ndeployed a\nrecorded E1\n"
+				  "distribution E1\nbehavior * ours\n"
+				  "file x new\nobject x old\nfile xy s\nobject xy s\n"
+				  "site two\ndeployed a\nrecorded E2\n"
+				  "distribution E2\nbehavior * ours\n",
+			   cases[i].max_paths);
+		for (char name = 'a'; name < 'g'; name++)
+			buf_printf(
+				&text,
+				"file %c new\nobject %c old\nfile %c- s\nobject %c- s\n",
+				name, name, name, name);
+		read_case(&c, text.data);
+		for (size_t k = 0; k < 2; k++)
+			assert_int_equal(
+				step_of(&c, STEP_INVALIDATE, k)->cover.patterns.len,
+				cases[i].patterns[k]);
+		plan_case_release(&c);
+	}
+}
+
+static void test_plan__sites_share_a_distributions_wildcards(void **state)
+{
+	static const char *const sites[] = { "one", "two" };
+	CLEANUP(buf) struct buf text = BUF_INIT(4096);
+	struct plan_case c;
+
+	(void)state;
+	buf_str(&text, CONFIG "max-wildcards 4\n");
+	for (size_t i = 0; i < 2; i++) {
+		buf_printf(&text,
+			   "site %s\ndeployed a\nrecorded E1\n"
+			   "distribution E1\nbehavior * ours query\n",
+			   sites[i]);
+		/* Every one would be a wildcard of its own, and there is nothing between
+		 * them to evict but the held ones. */
+		for (char name = 'a'; name < 'e'; name++)
+			buf_printf(&text,
+				   "file %s%c1 new\nobject %s%c1 old\n"
+				   "file %s%c2 s\nobject %s%c2 s\n",
+				   sites[i], name, sites[i], name, sites[i], name,
+				   sites[i], name);
+	}
+	read_case(&c, text.data);
+	assert_true(step_of(&c, STEP_INVALIDATE, 0)->cover.wildcards <= 2);
+	assert_true(step_of(&c, STEP_INVALIDATE, 1)->cover.wildcards <= 2);
+	plan_case_release(&c);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_plan__phases_of_all_sites_go_side_by_side),
+		cmocka_unit_test(test_plan__conditions_are_what_was_seen),
+		cmocka_unit_test(test_plan__the_first_claim_makes_the_state),
+		cmocka_unit_test(
+			test_plan__an_error_page_clears_only_its_own_distribution),
+		cmocka_unit_test(test_plan__neighbours_are_held_by_their_own_behaviours),
+		cmocka_unit_test(test_plan__a_neighbour_at_the_default_behaviour_is_held),
+		cmocka_unit_test(test_plan__what_is_evicted_is_named),
+		cmocka_unit_test(test_plan__the_budget_is_the_deploys),
+		cmocka_unit_test(test_plan__sites_share_a_distributions_wildcards),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
