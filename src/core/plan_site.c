@@ -280,20 +280,24 @@ static bool retire(struct builder *b, const struct sight *s, const struct curren
 	return true;
 }
 
+/* What was ours is gone already, or is somebody else's by now; edges may hold ours. */
+static void lose(struct builder *b, const struct sight *s)
+{
+	if (s->have || s->retired || s->touch)
+		go_stale(b, s->path, false);
+	b->work->state_changed |= s->have || s->retired;
+}
+
 static void remove_unwanted(struct builder *b, const struct sight *s,
 			    const struct current *c)
 {
 	switch (c->presence) {
 	case ABSENT:
-		if (s->touch)
-			go_stale(b, s->path, false);
-		b->work->state_changed |= s->have || s->retired;
+		lose(b, s);
 		break;
 	case FOREIGN:
 		str_list_push(&b->foreign, s->path);
-		b->work->state_changed |= s->have || s->retired;
-		if (s->touch)
-			go_stale(b, s->path, false);
+		lose(b, s);
 		break;
 	case KNOWN:
 	case UNKNOWN:

@@ -199,6 +199,23 @@ static void test_plan__a_neighbour_at_the_default_behaviour_is_held(void **state
 	plan_case_release(&c);
 }
 
+static void test_plan__what_others_took_away_is_stale_too(void **state)
+{
+	struct plan_case c;
+
+	(void)state;
+	/* Both left the commit. Somebody else removed the one and replaced the other before
+	 * this deploy could, but the edges may hold what was there. */
+	read_case(&c, CONFIG "site one\ndeployed a\nrecorded E1\n"
+			     "distribution E1\nbehavior * ours\naudit\n"
+			     "object gone.html old\nobject taken.html old\n"
+			     "file t.html same\nobject t.html same\nlive t.html same\n"
+			     "live taken.html theirs\nlive never-ours.html x\n");
+	assert_steps(&c, "claim one\ninvalidate E1\ncommit one\n");
+	assert_patterns(&c, 0, "/gone.html /taken.html");
+	plan_case_release(&c);
+}
+
 static void test_plan__what_is_evicted_is_named(void **state)
 {
 	struct plan_case c;
@@ -300,6 +317,7 @@ int main(void)
 			test_plan__an_error_page_clears_only_its_own_distribution),
 		cmocka_unit_test(test_plan__neighbours_are_held_by_their_own_behaviours),
 		cmocka_unit_test(test_plan__a_neighbour_at_the_default_behaviour_is_held),
+		cmocka_unit_test(test_plan__what_others_took_away_is_stale_too),
 		cmocka_unit_test(test_plan__what_is_evicted_is_named),
 		cmocka_unit_test(test_plan__the_budget_is_the_deploys),
 		cmocka_unit_test(test_plan__sites_share_a_distributions_wildcards),
