@@ -171,6 +171,8 @@ void plan_journal(const struct plan *p, size_t site, const char *const *expected
 					      .multipart = parts && parts[i],
 				      });
 	}
+	for (size_t i = 0; i < s->carried.len; i++)
+		state_touch_list_push(&out->touches, s->carried.items[i]);
 	if (out->touches.len)
 		qsort(out->touches.items, out->touches.len, sizeof(*out->touches.items),
 		      compare_touches);

@@ -404,15 +404,21 @@ static void walk(struct builder *b)
 			.live = cursor_take(&cursors[LIVE], path),
 		};
 		struct current c = current_of(b, &s);
+		size_t before;
 
 		if (s.touch && s.touch->multipart)
 			abort_upload(b, &s);
+		before = b->plan->steps.len;
 		if (same_in_git(b, &s))
 			keep_in_git(b, &s);
 		else if (s.want)
 			keep_or_send(b, &s, &c);
 		else
 			remove_unwanted(b, &s, &c);
+		/* Nothing is left to be done about the object, but until this deploy has
+		 * ended its path is stale: a next one has to know of it as this one does. */
+		if (s.touch && b->plan->steps.len == before)
+			state_touch_list_push(&b->site->carried, *s.touch);
 	}
 }
 

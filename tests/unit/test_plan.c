@@ -307,6 +307,90 @@ static void test_plan__sites_share_a_distributions_wildcards(void **state)
 	plan_case_release(&c);
 }
 
+/* Journals */
+
+static void release_journal(struct state_journal *j)
+{
+	str_list_release(&j->distributions);
+	state_touch_list_release(&j->touches);
+}
+
+static void test_plan__the_journal_names_what_steps_touch(void **state)
+{
+	const char *expected[] = { NULL, "\"a\"", "\"b\"", "\"c\"", NULL, NULL, NULL };
+	const bool parts[] = { false, true, false, false, false, false, false };
+	struct plan_case c;
+	struct state_journal j;
+
+	(void)state;
+	read_case(&c, CONFIG "site one\ndeployed a\nrecorded E1\n"
+			     "distribution E1\nbehavior * ours\n"
+			     "file a.css new\n"
+			     "file b.css same\nobject b.css same other-headers\n"
+			     "file index.html new\nobject index.html old\n"
+			     "object gone.css old\nfile z same\nobject z same\n"
+			     "site two\ndeployed a\nfile x new\n");
+	plan_journal(&c.outcome.plan, 0, expected, parts, &j);
+	assert_true(j.is_set && !j.everything);
+	assert_true(oid_equal(&j.commit, &c.options.head));
+	assert_int_equal(j.distributions.len, 1);
+	assert_int_equal(j.touches.len, 4);
+	assert_string_equal(j.touches.items[0].path, "a.css");
+	assert_null(j.touches.items[0].from);
+	assert_string_equal(j.touches.items[1].path, "b.css");
+	assert_true(j.touches.items[1].copied);
+	assert_string_equal(j.touches.items[1].from, plan_case_etag(&c, "same"));
+	assert_string_equal(j.touches.items[2].path, "gone.css");
+	assert_true(j.touches.items[2].to_absent);
+	assert_string_equal(j.touches.items[3].path, "index.html");
+	assert_string_equal(j.touches.items[3].from, plan_case_etag(&c, "old"));
+	assert_false(j.touches.items[3].to_absent);
+	release_journal(&j);
+	plan_case_release(&c);
+}
+
+/* Deploy c sent index.html and died. b takes it back and dies too, but after its put: a third
+ * one finds what it wants in the bucket, and may die before it has told the edges. The fourth
+ * must still know. */
+static void test_plan__the_journal_keeps_what_is_stale_without_a_step(void **state)
+{
+	struct plan_case c;
+	struct state_journal j;
+
+	(void)state;
+	read_case(&c, CONFIG "site one\ndeployed a\nrecorded E1\n"
+			     "distribution E1\nbehavior * ours\n"
+			     "file index.html old\nobject index.html old\n"
+			     "file z same\nobject z same\nfile added.css new\n"
+			     "journal c\nput index.html new old\nlive index.html old\n");
+	assert_steps(&c, "claim one\nput added.css\ninvalidate E1\ncommit one\n");
+	assert_patterns(&c, 0, "/ /index.html");
+	plan_journal(&c.outcome.plan, 0, NULL, NULL, &j);
+	assert_int_equal(j.touches.len, 2);
+	assert_string_equal(j.touches.items[0].path, "added.css");
+	assert_string_equal(j.touches.items[1].path, "index.html");
+	assert_string_equal(j.touches.items[1].from, plan_case_etag(&c, "new"));
+	assert_string_equal(j.touches.items[1].to, plan_case_etag(&c, "old"));
+	release_journal(&j);
+	plan_case_release(&c);
+}
+
+static void test_plan__the_journal_keeps_that_everything_is_stale(void **state)
+{
+	struct plan_case c;
+	struct state_journal j;
+
+	(void)state;
+	read_case(&c, CONFIG "site one\ndeployed a\nrecorded E1\n"
+			     "distribution E1\nbehavior * ours\n"
+			     "file z same\nobject z same\njournal c everything\n");
+	assert_patterns(&c, 0, "/*");
+	plan_journal(&c.outcome.plan, 0, NULL, NULL, &j);
+	assert_true(j.everything);
+	release_journal(&j);
+	plan_case_release(&c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -321,6 +405,10 @@ int main(void)
 		cmocka_unit_test(test_plan__what_is_evicted_is_named),
 		cmocka_unit_test(test_plan__the_budget_is_the_deploys),
 		cmocka_unit_test(test_plan__sites_share_a_distributions_wildcards),
+		cmocka_unit_test(test_plan__the_journal_names_what_steps_touch),
+		cmocka_unit_test(
+			test_plan__the_journal_keeps_what_is_stale_without_a_step),
+		cmocka_unit_test(test_plan__the_journal_keeps_that_everything_is_stale),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
