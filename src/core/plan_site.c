@@ -1,5 +1,6 @@
 #include "core/plan_site.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -144,15 +145,15 @@ static const struct header_list *intern(struct builder *b, const struct header_l
 	return kept;
 }
 
-static const struct header_list *wanted_headers(struct builder *b, const char *path,
-						bool is_mutable, uint64_t *id)
+static const struct header_list *build_headers(struct builder *b, const char *path,
+					       bool never_immutable, uint64_t *id)
 {
 	CLEANUP(arena) struct arena scratch = ARENA_INIT;
 	CLEANUP(header_list) struct header_list set = { 0 };
 	struct headers_options options = {
 		.behind_distribution = b->in->n_viewers > 0,
 		.is_error_document = is_error_page(b, path),
-		.never_immutable = is_mutable,
+		.never_immutable = never_immutable,
 	};
 
 	headers_build(b->in->site, path, &options, &scratch, &set);
@@ -160,20 +161,37 @@ static const struct header_list *wanted_headers(struct builder *b, const char *p
 	return intern(b, &set, *id);
 }
 
+/* Whether other bytes than the wanted ones were, or may have been, served under the name. */
+static bool had_other_bytes(const struct sight *s)
+{
+	const struct state_touch *t = s->touch;
+
+	return (s->have && !oid_equal(&s->have->id, &s->want->id)) ||
+	       (s->retired && !oid_equal(&s->retired->entry.id, &s->want->id)) ||
+	       (t && !t->to_absent && !oid_equal(&t->id, &s->want->id));
+}
+
 /* "Immutable" was a promise; browsers that believed it keep the old bytes. */
-static bool becomes_mutable(struct builder *b, const struct sight *s)
+static const struct header_list *wanted_headers(struct builder *b, const struct sight *s,
+						uint64_t *id)
 {
 	const struct state *state = b->in->state;
+	bool broken = state && state_path_is_mutable(state, s->path);
+	const struct header_list *headers = build_headers(b, s->path, broken, id);
 
-	if (state && state_path_is_mutable(state, s->path))
-		return true;
-	if (!s->have || oid_equal(&s->have->id, &s->want->id) ||
-	    !headers_is_fingerprinted(s->path))
-		return false;
+	if (!headers_is_immutable(headers) || !had_other_bytes(s))
+		return headers;
+	if (!broken)
+		str_list_push(&b->site->mutable_after, s->path);
+	headers = build_headers(b, s->path, true, id);
 	note(b, NOTE_WARNING, s->path,
-	     "was served as immutable and has changed in place: browsers that hold it will "
-	     "not ask again; it is no longer called immutable");
-	return true;
+	     headers_is_immutable(headers)
+		     ? "is immutable by a rule of the configuration and has changed in "
+		       "place: browsers that hold it will not ask again; give it "
+		       "another name, or change the rule"
+		     : "was served as immutable and has changed in place: browsers that "
+		       "hold it will not ask again; it is no longer called immutable");
+	return headers;
 }
 
 /* Steps */
@@ -229,13 +247,10 @@ static void send(struct builder *b, const struct sight *s, const struct current 
 static void keep_or_send(struct builder *b, const struct sight *s,
 			 const struct current *c)
 {
-	bool is_mutable = becomes_mutable(b, s);
 	uint64_t id;
-	const struct header_list *headers = wanted_headers(b, s->path, is_mutable, &id);
+	const struct header_list *headers = wanted_headers(b, s, &id);
 	struct entry after = { s->path, s->want->id, id, c->etag };
 
-	if (is_mutable)
-		str_list_push(&b->site->mutable_after, s->path);
 	snapshot_push(&b->site->after, after);
 	if (c->presence != KNOWN || !oid_equal(&c->id, &s->want->id) ||
 	    c->headers_id != id) {
@@ -444,6 +459,18 @@ static void note_foreign(struct builder *b)
 		     b->foreign.len == 1 ? "is" : "are", names.data));
 }
 
+/* For ever, also while there is no such file: browsers do not forget either. */
+static void remember_mutable(struct builder *b)
+{
+	const struct state *state = b->in->state;
+	struct str_list *list = &b->site->mutable_after;
+
+	for (size_t i = 0; state && i < state->mutable_paths.len; i++)
+		str_list_push(list, state->mutable_paths.items[i]);
+	if (list->len)
+		qsort(list->items, list->len, sizeof(*list->items), str_compare_ptr);
+}
+
 static void settle_base(const struct builder *b)
 {
 	const struct site_input *in = b->in;
@@ -482,6 +509,7 @@ void plan_site_compare(const struct plan_options *options, const struct site_inp
 	for (size_t i = 0; i < in->n_viewers; i++)
 		str_list_push(&b.site->distributions, in->viewers[i].id);
 	walk(&b);
+	remember_mutable(&b);
 	note_foreign(&b);
 	header_sets_release(&b.sets);
 	str_list_release(&b.foreign);

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "core/headers.h"
 #include "core/plan.h"
 #include "fake/plan_case.h"
 
@@ -137,6 +138,88 @@ static void test_plan__the_first_claim_makes_the_state(void **state)
 	read_case(&c, CONFIG "site one\nknows nothing\nfile index.html new\n");
 	assert_true(step_of(&c, STEP_CLAIM, 0)->from_absent);
 	assert_null(step_of(&c, STEP_CLAIM, 0)->from);
+	plan_case_release(&c);
+}
+
+/* Immutable names */
+
+static const char *cache_control(const struct plan_case *c, size_t n)
+{
+	return headers_get(step_of(c, STEP_PUT, n)->headers, "cache-control");
+}
+
+static void test_plan__a_broken_promise_is_not_made_again(void **state)
+{
+	static const struct {
+		const char *name;
+		const char *text;
+		const char *warned; /* of what, or NULL */
+		bool immutable;
+	} cases[] = {
+		{ "new", "", NULL, true },
+		{ "changed in place", "object app.3f9a1c2b.css old\n", "app.3f9a1c2b.css",
+		  false },
+		{ "changed in place before",
+		  "object app.3f9a1c2b.css old\n"
+		  "mutable app.3f9a1c2b.css\n",
+		  NULL, false },
+		{ "gone since, but remembered", "mutable app.3f9a1c2b.css\n", NULL,
+		  false },
+		{ "back with other bytes, though not yet deleted",
+		  "retired app.3f9a1c2b.css old 1759990000\n", "app.3f9a1c2b.css",
+		  false },
+		{ "the unfinished deploy had other bytes",
+		  "journal c\nput app.3f9a1c2b.css absent other\n"
+		  "live app.3f9a1c2b.css absent\n",
+		  "app.3f9a1c2b.css", false },
+		{ "the unfinished deploy had the same bytes",
+		  "journal c\nput app.3f9a1c2b.css absent new\n"
+		  "live app.3f9a1c2b.css absent\n",
+		  NULL, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		CLEANUP(buf) struct buf text = BUF_INIT(4096);
+		struct plan_case c;
+		const struct note_list *notes = &c.outcome.plan.notes;
+
+		buf_printf(&text,
+			   CONFIG "site one\ndeployed a\n"
+				  "file app.3f9a1c2b.css new\n%s",
+			   cases[i].text);
+		read_case(&c, text.data);
+		if (headers_is_immutable(step_of(&c, STEP_PUT, 0)->headers) !=
+		    cases[i].immutable)
+			fail_msg("%s: %s", cases[i].name, cache_control(&c, 0));
+		if (notes->len != (cases[i].warned != NULL) ||
+		    (notes->len && !str_eq(notes->items[0].path, cases[i].warned)))
+			fail_msg("%s: %zu notes", cases[i].name, notes->len);
+		assert_int_equal(c.outcome.plan.sites.items[0].mutable_after.len,
+				 !cases[i].immutable);
+		plan_case_release(&c);
+	}
+}
+
+static void test_plan__rules_decide_what_is_immutable(void **state)
+{
+	struct plan_case c;
+	const struct note_list *notes = &c.outcome.plan.notes;
+
+	(void)state;
+	read_case(&c, "config\nsites:\n  one:\n    path: one\n    bucket: one\n"
+		      "    headers:\n"
+		      "      - { match: \"*.css\", cache-control: no-cache }\n"
+		      "      - { match: \"/data/\", cache-control: \"immutable\" }\n"
+		      "end\nhead b\nsite one\ndeployed a\n"
+		      "file app.3f9a1c2b.css new\nobject app.3f9a1c2b.css old\n"
+		      "file data/x new\nobject data/x old\nmutable data/x\n");
+	/* The style sheet never was; the user's word on the other one is kept. */
+	assert_string_equal(cache_control(&c, 0), "no-cache");
+	assert_string_equal(cache_control(&c, 1), "immutable");
+	assert_int_equal(notes->len, 1);
+	assert_string_equal(notes->items[0].path, "data/x");
+	assert_non_null(strstr(notes->items[0].text, "by a rule"));
 	plan_case_release(&c);
 }
 
@@ -397,6 +480,8 @@ int main(void)
 		cmocka_unit_test(test_plan__phases_of_all_sites_go_side_by_side),
 		cmocka_unit_test(test_plan__conditions_are_what_was_seen),
 		cmocka_unit_test(test_plan__the_first_claim_makes_the_state),
+		cmocka_unit_test(test_plan__a_broken_promise_is_not_made_again),
+		cmocka_unit_test(test_plan__rules_decide_what_is_immutable),
 		cmocka_unit_test(
 			test_plan__an_error_page_clears_only_its_own_distribution),
 		cmocka_unit_test(test_plan__neighbours_are_held_by_their_own_behaviours),
