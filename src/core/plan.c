@@ -91,13 +91,19 @@ static int compare_steps(const void *a, const void *b)
 		       : strcmp(x->distribution, y->distribution);
 }
 
+static size_t count_before(const struct site_input *in)
+{
+	if (in->knowledge == KNOW_GIT)
+		return in->base.len;
+	return in->state ? in->state->objects.len : 0;
+}
+
 static void check_deletes(struct plan *p, const struct site_input *in, size_t site,
 			  int64_t max_delete)
 {
 	const struct plan_site *s = &p->sites.items[site];
 	size_t deletes = s->counts[WHY_DELETED];
-	size_t before = deletes + s->unchanged + s->counts[WHY_MODIFIED] +
-			s->counts[WHY_HEADERS];
+	size_t before = count_before(in);
 	size_t most = max_delete >= 0 ? (size_t)max_delete : before / 4;
 
 	if (max_delete < 0 && most < 256)

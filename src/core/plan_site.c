@@ -284,7 +284,7 @@ static bool retire(struct builder *b, const struct sight *s, const struct curren
 		since_s,
 	};
 
-	if (s->touch || b->in->site->keep_s <= 0 ||
+	if (b->in->site->keep_s <= 0 ||
 	    b->options->now_s - since_s >= b->in->site->keep_s)
 		return false;
 	if (!old && !headers_is_fingerprinted(s->path))
@@ -292,6 +292,8 @@ static bool retire(struct builder *b, const struct sight *s, const struct curren
 	state_retired_list_push(&b->site->retired_after, retired);
 	b->site->retired += !old;
 	b->work->state_changed |= !old;
+	if (s->touch)
+		go_stale(b, s->path, false);
 	return true;
 }
 

@@ -223,6 +223,66 @@ static void test_plan__rules_decide_what_is_immutable(void **state)
 	plan_case_release(&c);
 }
 
+/* Retired assets and deletes */
+
+static void test_plan__an_unfinished_asset_is_retired_like_others(void **state)
+{
+	struct plan_case c;
+	const struct plan_site *s;
+
+	(void)state;
+	/* Deploy c has put its page and what that loads; pages in browsers still ask for
+	 * it when b has replaced them. */
+	read_case(&c, CONFIG "site one\ndeployed a\nrecorded E1\n"
+			     "distribution E1\nbehavior * ours\n"
+			     "file index.html same\nobject index.html same\n"
+			     "journal c\nput app.3f9a1c2b.css absent new\n"
+			     "live app.3f9a1c2b.css new\n"
+			     "put plain.css absent new\nlive plain.css new\n");
+	s = &c.outcome.plan.sites.items[0];
+	assert_steps(&c, "claim one\ndelete plain.css\ninvalidate E1\ncommit one\n");
+	assert_int_equal(s->retired_after.len, 1);
+	assert_int_equal(s->retired_after.items[0].since_s, c.options.now_s);
+	assert_patterns(&c, 0, "/app.3f9a1c2b.css /plain.css");
+	plan_case_release(&c);
+}
+
+static void test_plan__deletes_are_counted_against_what_was_there(void **state)
+{
+	static const struct {
+		const char *text; /* of ten objects that were there */
+		const char *refusal;
+	} cases[] = {
+		{ "max-delete 2\n", "3 of 10 objects would be deleted, and at most 2" },
+		{ "max-delete 3\n", NULL },
+		{ "max-delete 0\n", "3 of 10 objects would be deleted, and at most 0" },
+		{ "", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		CLEANUP(buf) struct buf text = BUF_INIT(4096);
+		struct plan_case c;
+
+		buf_printf(&text, CONFIG "%ssite one\ndeployed a\naudit\nfile new new\n",
+			   cases[i].text);
+		/* Three go; two were changed by others and two by us. */
+		for (int n = '0'; n <= '9'; n++) {
+			buf_printf(&text, "object %c old\nlive %c %s\n", n, n,
+				   n == '3' || n == '4' ? "theirs" : "old");
+			if (n > '2')
+				buf_printf(&text, "file %c %s\n", n,
+					   n > '7' ? "new" : "old");
+		}
+		read_case(&c, text.data);
+		if (!cases[i].refusal != !c.outcome.plan.refused)
+			fail_msg("%s", cases[i].text);
+		if (cases[i].refusal)
+			assert_non_null(strstr(c.outcome.plan.refusal, cases[i].refusal));
+		plan_case_release(&c);
+	}
+}
+
 /* Invalidations */
 
 static void test_plan__an_error_page_clears_only_its_own_distribution(void **state)
@@ -260,6 +320,23 @@ static void test_plan__neighbours_are_held_by_their_own_behaviours(void **state)
 			 "neighbour two\n");
 	assert_patterns(&c, 0, "/twa /twb");
 	assert_int_equal(step_of(&c, STEP_INVALIDATE, 0)->evicted, 0);
+	plan_case_release(&c);
+}
+
+static void test_plan__a_neighbour_that_was_not_read_is_held_anyhow(void **state)
+{
+	struct plan_case c;
+
+	(void)state;
+	/* Its distribution's settings are not known: one of the forms that its paths may
+	 * have is without the prefix. */
+	read_case(&c, CONFIG "site blog\nfile b.css same\n"
+			     "site one\ndeployed a\nrecorded E1\n"
+			     "distribution E1\nbehavior * ours\n"
+			     "file b1 new\nobject b1 old\nfile b2 new\nobject b2 old\n"
+			     "file x same\nobject x same\n"
+			     "neighbour blog\n");
+	assert_patterns(&c, 0, "/b1 /b2");
 	plan_case_release(&c);
 }
 
@@ -322,17 +399,31 @@ static void test_plan__what_is_evicted_is_named(void **state)
 	plan_case_release(&c);
 }
 
+/* So many files that changed, with unchanged ones between: no wildcard is free. */
+static void add_files(struct buf *text, int n)
+{
+	for (int name = 'a'; name < 'a' + n; name++)
+		buf_printf(text, "file %c new\nobject %c old\nfile %c- s\nobject %c- s\n",
+			   name, name, name, name);
+}
+
 static void test_plan__the_budget_is_the_deploys(void **state)
 {
 	static const struct {
-		const char *max_paths;
+		int changed[2]; /* in each of two sites */
+		int max_paths;
 		size_t patterns[2];
 	} cases[] = {
-		/* One stale path here, six there: what the one leaves is the other's. */
-		{ "7", { 1, 6 } },
-		{ "6", { 1, 1 } }, /* six of them no more, so one wildcard */
-		{ "2", { 1, 1 } },
-		{ "1", { 1, 1 } }, /* less than one each there is not */
+		/* What the one leaves is the other's. */
+		{ { 1, 6 }, 7, { 1, 6 } },
+		{ { 6, 1 }, 7, { 6, 1 } },
+		/* Who gets less than it needs is left with one wildcard here. */
+		{ { 1, 6 }, 6, { 1, 1 } },
+		{ { 6, 6 }, 12, { 6, 6 } },
+		{ { 6, 6 }, 11, { 1, 6 } },
+		{ { 1, 1 }, 2, { 1, 1 } },
+		/* Less than one each there is not. */
+		{ { 1, 6 }, 1, { 1, 1 } },
 	};
 
 	(void)state;
@@ -340,24 +431,19 @@ static void test_plan__the_budget_is_the_deploys(void **state)
 		CLEANUP(buf) struct buf text = BUF_INIT(4096);
 		struct plan_case c;
 
-		/* Held ones in between: no wildcard is free. */
-		buf_printf(&text,
-			   CONFIG "max-paths %s\nsite one\ndeployed a\nrecorded E1\n"
-				  "distribution E1\nbehavior * ours\n"
-				  "file x new\nobject x old\nfile xy s\nobject xy s\n"
-				  "site two\ndeployed a\nrecorded E2\n"
-				  "distribution E2\nbehavior * ours\n",
-			   cases[i].max_paths);
-		for (char name = 'a'; name < 'g'; name++)
-			buf_printf(
-				&text,
-				"file %c new\nobject %c old\nfile %c- s\nobject %c- s\n",
-				name, name, name, name);
+		buf_printf(&text, CONFIG "max-paths %d\n", cases[i].max_paths);
+		for (size_t k = 0; k < 2; k++) {
+			buf_printf(&text,
+				   "site %s\ndeployed a\nrecorded E%zu\n"
+				   "distribution E%zu\nbehavior * ours\n",
+				   k ? "two" : "one", k, k);
+			add_files(&text, cases[i].changed[k]);
+		}
 		read_case(&c, text.data);
 		for (size_t k = 0; k < 2; k++)
-			assert_int_equal(
-				step_of(&c, STEP_INVALIDATE, k)->cover.patterns.len,
-				cases[i].patterns[k]);
+			if (step_of(&c, STEP_INVALIDATE, k)->cover.patterns.len !=
+			    cases[i].patterns[k])
+				fail_msg("case %zu, site %zu", i, k);
 		plan_case_release(&c);
 	}
 }
@@ -377,7 +463,7 @@ static void test_plan__sites_share_a_distributions_wildcards(void **state)
 			   sites[i]);
 		/* Every one would be a wildcard of its own, and there is nothing between
 		 * them to evict but the held ones. */
-		for (char name = 'a'; name < 'e'; name++)
+		for (int name = 'a'; name < 'e'; name++)
 			buf_printf(&text,
 				   "file %s%c1 new\nobject %s%c1 old\n"
 				   "file %s%c2 s\nobject %s%c2 s\n",
@@ -482,9 +568,12 @@ int main(void)
 		cmocka_unit_test(test_plan__the_first_claim_makes_the_state),
 		cmocka_unit_test(test_plan__a_broken_promise_is_not_made_again),
 		cmocka_unit_test(test_plan__rules_decide_what_is_immutable),
+		cmocka_unit_test(test_plan__an_unfinished_asset_is_retired_like_others),
+		cmocka_unit_test(test_plan__deletes_are_counted_against_what_was_there),
 		cmocka_unit_test(
 			test_plan__an_error_page_clears_only_its_own_distribution),
 		cmocka_unit_test(test_plan__neighbours_are_held_by_their_own_behaviours),
+		cmocka_unit_test(test_plan__a_neighbour_that_was_not_read_is_held_anyhow),
 		cmocka_unit_test(test_plan__a_neighbour_at_the_default_behaviour_is_held),
 		cmocka_unit_test(test_plan__what_others_took_away_is_stale_too),
 		cmocka_unit_test(test_plan__what_is_evicted_is_named),
