@@ -248,6 +248,7 @@ int deploy_decide_order(struct deploy *d, struct error *err)
 	for (size_t i = 0; i < d->n_sites; i++) {
 		struct deploy_site *s = &d->sites[i];
 		const struct state *state = &s->read.state;
+		const char *why;
 
 		s->order_why = "nothing was deployed before";
 		if (!s->read.exists)
@@ -256,10 +257,14 @@ int deploy_decide_order(struct deploy *d, struct error *err)
 		    judge(d, s, &state->deployed.commit, &state->deployed.run,
 			  "deployed is commit", err) < 0)
 			return -1;
+		why = s->order_why;
 		if (state->journal.is_set && !s->superseded &&
 		    judge(d, s, &state->journal.commit, &state->journal.run,
 			  "an unfinished deploy is of commit", err) < 0)
 			return -1;
+		/* The base is what is deployed. */
+		if (!s->superseded)
+			s->order_why = why;
 	}
 	return 0;
 }
@@ -405,7 +410,7 @@ static int choose_base(struct deploy *d)
 		d->base_why = "the parent of the head";
 		return 0;
 	}
-	d->base_why = "nothing: the head's parent is not in this clone, or there is none";
+	d->base_why = "the head's parent is not in this clone, or there is none";
 	return -1;
 }
 
