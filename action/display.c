@@ -42,7 +42,7 @@ static void planned(void *ctx, const struct plan *plan)
 	struct report_style style = { d->color, ROWS };
 
 	if (d->json)
-		report_plan_json(plan, &text);
+		report_plan_json(plan, 0, &text);
 	else if (!d->quiet)
 		report_plan_text(plan, &style, &text);
 	display_end_line(d);

@@ -23,8 +23,9 @@ struct github {
 	const char *run_number;
 	const char *run_attempt;
 	const char *token;
-	const char *server; /* that the token is for */
-	bool debug;         /* RUNNER_DEBUG=1 */
+	const char *server;     /* https://github.com: what the token is for */
+	const char *repository; /* OWNER/NAME */
+	bool debug;             /* RUNNER_DEBUG=1 */
 };
 
 void github_init(struct github *g, const char *const *env);
@@ -35,10 +36,15 @@ void github_annotation(struct buf *out, const char *level, const char *title,
 /* "::add-mask::..." */
 void github_mask(struct buf *out, const char *secret);
 
-/* Writes one output with a random delimiter that the value does not hold. */
-int github_output(const struct github *g, const char *name, const char *value,
+/* Appends an annotation for each of the plan's warnings, as many as the runner shows. */
+void github_warnings(struct buf *out, const struct plan *p);
+
+/* Appends what the output file has to get for one output: the value between random
+ * delimiters that it does not hold. -1: no randomness. */
+int github_output(struct buf *out, const char *name, const char *value,
 		  struct error *err);
-/* All outputs and the summary of a run. */
+
+/* Writes all outputs and the summary of a run to the files that the runner has named. */
 int github_report(const struct github *g, const struct outcome *o, const char *site_url,
 		  struct error *err);
 

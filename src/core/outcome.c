@@ -19,15 +19,31 @@ void outcome_release(struct outcome *o)
 	*o = (struct outcome){ .steps = NULL };
 }
 
+void outcome_forget_plan(struct outcome *o)
+{
+	struct oid head = o->plan.head;
+
+	plan_release(&o->plan);
+	o->plan.head = head;
+	o->steps = NULL;
+}
+
 void outcome_begin(struct outcome *o)
 {
 	o->steps = arena_alloc(&o->arena, o->plan.steps.len * sizeof(*o->steps));
+	o->notes_planned = o->plan.notes.len;
+}
+
+size_t outcome_late_notes(const struct outcome *o)
+{
+	return o->steps ? o->notes_planned : o->plan.notes.len;
 }
 
 static void count_step(const struct step *s, const struct step_outcome *out,
 		       struct outcome_totals *t)
 {
-	t->uploaded += s->kind == STEP_PUT || s->kind == STEP_COPY;
+	t->uploaded += s->kind == STEP_PUT;
+	t->copied += s->kind == STEP_COPY;
 	t->deleted += s->kind == STEP_DELETE;
 	if (s->kind == STEP_INVALIDATE)
 		t->patterns += s->cover.patterns.len;
@@ -35,15 +51,25 @@ static void count_step(const struct step *s, const struct step_outcome *out,
 		t->bytes += out->bytes;
 }
 
-struct outcome_totals outcome_count(const struct outcome *o, bool planned)
+bool outcome_counts(const struct outcome *o, size_t step)
+{
+	if (o->verdict == VERDICT_PLANNED)
+		return true;
+	return o->steps && o->steps[step].status == STATUS_DONE;
+}
+
+struct outcome_totals outcome_count(const struct outcome *o)
 {
 	struct outcome_totals t = { 0 };
 
-	for (size_t i = 0; i < o->plan.steps.len; i++) {
-		const struct step_outcome *out = o->steps ? &o->steps[i] : NULL;
-
-		if (planned || (out && out->status == STATUS_DONE))
-			count_step(&o->plan.steps.items[i], out, &t);
-	}
+	for (size_t i = 0; i < o->plan.steps.len; i++)
+		if (outcome_counts(o, i))
+			count_step(&o->plan.steps.items[i],
+				   o->steps ? &o->steps[i] : NULL, &t);
 	return t;
+}
+
+bool outcome_changed(const struct outcome_totals *t)
+{
+	return t->uploaded || t->copied || t->deleted || t->patterns;
 }

@@ -40,24 +40,35 @@ struct outcome {
 	struct error error;        /* of REFUSED, PARTIAL and FAILED */
 	const char *superseded_by; /* the commit, hex */
 	const char *superseded_why;
+	const char *nothing_why; /* NOTHING: why; NULL: the commit is deployed */
+	size_t notes_planned; /* how many notes the plan had when it began to be executed */
 	int64_t duration_ms;
 };
 
 void outcome_release(struct outcome *o);
-/* Makes room for the plan's steps. */
+/* Forgets the plan and what became of it: another is about to be made. */
+void outcome_forget_plan(struct outcome *o);
+/* Makes room for the plan's steps, whose execution begins. */
 void outcome_begin(struct outcome *o);
+/* The notes that came up while the plan was executed begin here; there are none before. */
+size_t outcome_late_notes(const struct outcome *o);
 
 /* "planned", "done", ... */
 const char *verdict_name(enum verdict v);
 
 struct outcome_totals {
-	size_t uploaded; /* puts and copies */
+	size_t uploaded;
+	size_t copied; /* got other headers */
 	size_t deleted;
 	size_t patterns; /* invalidation paths that were accepted */
 	int64_t bytes;
 };
 
-/* Of the steps that are done; of all steps when planned is true. */
-struct outcome_totals outcome_count(const struct outcome *o, bool planned);
+/* Of the steps that are done; of all that are planned when nothing was to be executed. */
+struct outcome_totals outcome_count(const struct outcome *o);
+/* Whether a step counts for that. */
+bool outcome_counts(const struct outcome *o, size_t step);
+/* Whether anything that viewers could see was changed, or would be. */
+bool outcome_changed(const struct outcome_totals *t);
 
 #endif

@@ -35,16 +35,20 @@ static bool is_deceptive(const char *s, size_t len)
 void report_name(struct buf *out, const char *name)
 {
 	size_t n = strlen(name);
+	bool started = false; /* something that is no kind of space, even in Unicode */
 
 	while (n) {
 		size_t len = char_len(name, n);
 		size_t step = len ? len : 1;
+		bool command = str_starts(name, "##[") ||
+			       (!started && str_starts(name, "::"));
 
-		if (len && !is_deceptive(name, len))
+		if (len && !is_deceptive(name, len) && !command)
 			buf_add(out, name, len);
 		else
 			for (size_t i = 0; i < step; i++)
 				buf_printf(out, "\\x%02x", (unsigned char)name[i]);
+		started |= command || (*name > ' ' && *name < 0x7F);
 		name += step;
 		n -= step;
 	}
@@ -84,47 +88,213 @@ void report_commit(struct buf *out, const struct oid *id)
 	buf_printf(out, "%.10s", oid_hex(id, hex));
 }
 
+static void put_names(struct buf *out, const struct str_list *names)
+{
+	for (size_t i = 0; i < names->len; i++) {
+		if (i)
+			buf_str(out, ", ");
+		report_name(out, names->items[i]);
+	}
+}
+
 void report_invalidation(struct buf *out, const struct step *s)
 {
 	size_t n = s->cover.patterns.len;
 
 	buf_printf(out, "%zu path%s", n, n == 1 ? "" : "s");
-	if (s->everything)
-		buf_printf(out, " (%s)", s->everything);
-	else if (s->cover.evicted)
-		buf_printf(out, ", evicting %zu unchanged object path%s with them",
-			   s->cover.evicted, s->cover.evicted == 1 ? "" : "s");
-	else
+	if (s->everything) {
+		buf_printf(out, ", everything (%s)", s->everything);
+		return;
+	}
+	if (!s->evicted && !s->evicted_elsewhere.len) {
 		buf_str(out, ", nothing unchanged is evicted");
+		return;
+	}
+	buf_str(out, ", evicting ");
+	if (s->evicted) {
+		buf_printf(out, "%zu unchanged path%s with %s: ", s->evicted,
+			   s->evicted == 1 ? "" : "s", n == 1 ? "it" : "them");
+		put_names(out, &s->evicted_first);
+		if (s->evicted > s->evicted_first.len)
+			buf_str(out, ", ...");
+	}
+	if (s->evicted_elsewhere.len) {
+		buf_printf(out, "%swhat is kept of ", s->evicted ? "; and " : "");
+		put_names(out, &s->evicted_elsewhere);
+	}
 }
 
-void report_totals(struct buf *out, const struct outcome *o, bool planned)
+static void put_span(struct buf *out, int64_t seconds)
 {
-	struct outcome_totals t = outcome_count(o, planned);
+	static const struct {
+		int64_t seconds;
+		const char *name;
+	} units[] = {
+		{ 86400, "day" }, { 3600, "hour" }, { 60, "minute" }, { 1, "second" }
+	};
+	size_t i = 0;
 
-	buf_printf(out, "%zu uploaded", t.uploaded);
-	if (t.bytes) {
-		buf_str(out, " (");
-		report_size(out, t.bytes);
+	while (seconds % units[i].seconds)
+		i++;
+	seconds /= units[i].seconds;
+	buf_printf(out, "%" PRId64 " %s%s", seconds, units[i].name,
+		   seconds == 1 ? "" : "s");
+}
+
+void report_counts(struct buf *out, const struct plan_site *s)
+{
+	static const char *const words[WHYS] = {
+		[WHY_ADDED] = "added",
+		[WHY_MODIFIED] = "modified",
+		[WHY_HEADERS] = "with other headers",
+		[WHY_DELETED] = "deleted",
+		[WHY_EXPIRED] = "expired",
+		[WHY_UNFINISHED] = "left unfinished",
+		[WHY_DRIFT] = "changed by others",
+		[WHY_ADOPTED] = "adopted",
+	};
+
+	for (enum step_why why = WHY_ADDED; why < WHYS; why++)
+		if (s->counts[why])
+			buf_printf(out, "%zu %s, ", s->counts[why], words[why]);
+	buf_printf(out, "%zu unchanged", s->unchanged);
+	if (s->retired) {
+		buf_printf(out, ", %zu retired (kept for ", s->retired);
+		put_span(out, s->site->keep_s);
 		buf_char(out, ')');
 	}
-	buf_printf(out, ", %zu deleted, %zu invalidation path%s", t.deleted, t.patterns,
-		   t.patterns == 1 ? "" : "s");
+}
+
+const char *report_verdict(enum site_verdict verdict)
+{
+	static const char *const verdicts[] = {
+		[SITE_UP_TO_DATE] = "nothing to do: this commit is deployed",
+		[SITE_RECORD] =
+			"the content is deployed already: only the commit is recorded",
+		[SITE_DEPLOY] = "",
+	};
+
+	return verdicts[verdict];
+}
+
+const char *report_verb(const struct step *s)
+{
+	static const char *const verbs[STEP_KINDS] = {
+		[STEP_ABORT] = "clean up",
+		[STEP_PUT] = "upload",
+		[STEP_COPY] = "headers",
+		[STEP_DELETE] = "delete",
+	};
+
+	return verbs[s->kind];
+}
+
+const char *report_why(const struct step *s)
+{
+	return s->why == WHY_HEADERS ? "changed" : step_why_name(s->why);
+}
+
+static void put_totals(struct buf *out, const struct outcome_totals *t)
+{
+	buf_printf(out, "%zu uploaded", t->uploaded);
+	if (t->bytes) {
+		buf_str(out, " (");
+		report_size(out, t->bytes);
+		buf_char(out, ')');
+	}
+	if (t->copied)
+		buf_printf(out, ", %zu given other headers", t->copied);
+	buf_printf(out, ", %zu deleted, %zu invalidation path%s", t->deleted, t->patterns,
+		   t->patterns == 1 ? "" : "s");
+}
+
+static void put_end(struct buf *out, const struct outcome *o,
+		    const struct outcome_totals *t)
+{
+	double seconds = (double)o->duration_ms / 1000;
+
+	if (!outcome_changed(t)) {
+		buf_printf(out,
+			   "Recorded the commit: its content was deployed already "
+			   "(%.1f s).\n",
+			   seconds);
+		return;
+	}
+	buf_str(out, "Deployed: ");
+	put_totals(out, t);
+	buf_printf(out, ", in %.1f s.\n", seconds);
+}
+
+void report_sentence(struct buf *out, const struct outcome *o)
+{
+	struct outcome_totals t = outcome_count(o);
+
+	switch (o->verdict) {
+	case VERDICT_PLANNED:
+		buf_printf(out, "Dry run: nothing was written anywhere%s.\n",
+			   o->plan.refused ? ", and a deploy would be refused" : "");
+		break;
+	case VERDICT_NOTHING:
+		if (o->nothing_why)
+			buf_printf(out, "Nothing is deployed: %s.\n", o->nothing_why);
+		else
+			buf_str(out, "Nothing to do: the commit is deployed.\n");
+		break;
+	case VERDICT_SUPERSEDED:
+		buf_printf(out, "Superseded: the newer commit %.10s is deployed (%s).\n",
+			   o->superseded_by, o->superseded_why);
+		break;
+	case VERDICT_DONE:
+		put_end(out, o, &t);
+		break;
+	case VERDICT_UNVERIFIED:
+		buf_str(out, "Deployed and recorded, but not seen where visitors look: ");
+		put_totals(out, &t);
+		buf_str(out, ".\n");
+		break;
+	case VERDICT_PARTIAL:
+		buf_str(out, "Partly done: ");
+		put_totals(out, &t);
+		buf_str(out, ". Run again to finish: what is left is journalled.\n");
+		break;
+	case VERDICT_REFUSED:
+	case VERDICT_FAILED:
+		if (outcome_changed(&t)) {
+			buf_str(out, "Stopped on the way: ");
+			put_totals(out, &t);
+			buf_str(out, ".\n");
+		} else {
+			buf_str(out, "Nothing was deployed.\n");
+		}
+		break;
+	}
 }
 
 /* Text */
 
-static const char *const colors[] = {
-	[WHY_ADDED] = "\033[32m",
-	[WHY_MODIFIED] = "\033[33m",
-	[WHY_HEADERS] = "\033[36m",
-	[WHY_DELETED] = "\033[31m",
-	[WHY_EXPIRED] = "\033[31m",
-	[WHY_UNFINISHED] = "\033[35m",
-	[WHY_DRIFT] = "\033[35m",
-	[WHY_ADOPTED] = "\033[36m",
+#define RED       "\033[31m"
+#define GREEN     "\033[32m"
+#define YELLOW    "\033[33m"
+#define MAGENTA   "\033[35m"
+#define CYAN      "\033[36m"
+#define COLOR_END "\033[0m"
+
+static const char *const colors[WHYS] = {
 	[WHY_NONE] = "",
+	[WHY_ADDED] = GREEN,
+	[WHY_MODIFIED] = YELLOW,
+	[WHY_HEADERS] = CYAN,
+	[WHY_DELETED] = RED,
+	[WHY_EXPIRED] = RED,
+	[WHY_UNFINISHED] = MAGENTA,
+	[WHY_DRIFT] = MAGENTA,
+	[WHY_ADOPTED] = CYAN,
 };
+
+static const char *paint(const struct report_style *style, const char *color)
+{
+	return style->color ? color : "";
+}
 
 static void text_base(const struct plan_site *s, struct buf *out)
 {
@@ -136,27 +306,45 @@ static void text_base(const struct plan_site *s, struct buf *out)
 	if (!str_empty(s->base_why))
 		buf_printf(out, " (%s)", s->base_why);
 	buf_char(out, '\n');
-	if (s->takeover)
-		buf_str(out, "    finishes a deploy that did not end\n");
+	if (s->takeover) {
+		buf_str(out, "    finishes what the deploy of ");
+		report_commit(out, &s->unfinished);
+		buf_str(out, " began\n");
+	}
 }
 
 static void text_row(const struct step *s, const struct report_style *style,
 		     struct buf *out)
 {
-	static const char *const verbs[STEP_KINDS] = {
-		[STEP_ABORT] = "abort",
-		[STEP_PUT] = "upload",
-		[STEP_COPY] = "headers",
-		[STEP_DELETE] = "delete",
-	};
-
-	buf_printf(out, "    %s%-8s%s %-10s ", style->color ? colors[s->why] : "",
-		   verbs[s->kind], style->color ? "\033[0m" : "", step_why_name(s->why));
+	buf_printf(out, "    %s%-8s%s %-10s ", paint(style, colors[s->why]),
+		   report_verb(s), paint(style, COLOR_END), report_why(s));
 	report_name(out, s->path);
 	buf_char(out, '\n');
 }
 
-static void text_invalidation(const struct step *s, size_t max_rows, struct buf *out)
+static void text_left_out(size_t rows, const struct report_style *style, struct buf *out)
+{
+	if (style->max_rows && rows > style->max_rows)
+		buf_printf(out, "    ... and %zu more\n", rows - style->max_rows);
+}
+
+static void text_changes(const struct plan *p, size_t site,
+			 const struct report_style *style, struct buf *out)
+{
+	size_t rows = 0;
+
+	for (size_t i = 0; i < p->steps.len; i++) {
+		const struct step *s = &p->steps.items[i];
+
+		if (s->site == site && s->path &&
+		    (rows++ < style->max_rows || !style->max_rows))
+			text_row(s, style, out);
+	}
+	text_left_out(rows, style, out);
+}
+
+static void text_invalidation(const struct step *s, const struct report_style *style,
+			      struct buf *out)
 {
 	buf_printf(out, "    invalidate ");
 	report_name(out, s->distribution);
@@ -164,74 +352,55 @@ static void text_invalidation(const struct step *s, size_t max_rows, struct buf 
 	report_invalidation(out, s);
 	buf_char(out, '\n');
 	for (size_t i = 0; i < s->cover.patterns.len; i++) {
-		if (max_rows && i == max_rows) {
-			buf_printf(out, "      ... and %zu more\n",
-				   s->cover.patterns.len - i);
-			return;
-		}
-		buf_printf(out, "      %s\n", s->cover.patterns.items[i]);
+		if (style->max_rows && i == style->max_rows)
+			break;
+		buf_str(out, "      ");
+		report_name(out, s->cover.patterns.items[i]);
+		buf_char(out, '\n');
 	}
+	text_left_out(s->cover.patterns.len, style, out);
 }
 
-static void text_steps(const struct plan *p, size_t site,
-		       const struct report_style *style, struct buf *out)
+static void text_invalidations(const struct plan *p, size_t site,
+			       const struct report_style *style, struct buf *out)
 {
-	size_t rows = 0;
-
-	for (size_t i = 0; i < p->steps.len; i++) {
-		const struct step *s = &p->steps.items[i];
-
-		if (s->site != site)
-			continue;
-		if (s->kind == STEP_INVALIDATE)
-			text_invalidation(s, style->max_rows, out);
-		else if (s->path && (!style->max_rows || rows++ < style->max_rows))
-			text_row(s, style, out);
-		else if (s->path && rows == style->max_rows + 1)
-			buf_str(out, "    ...\n");
-	}
+	for (size_t i = 0; i < p->steps.len; i++)
+		if (p->steps.items[i].site == site &&
+		    p->steps.items[i].kind == STEP_INVALIDATE)
+			text_invalidation(&p->steps.items[i], style, out);
 }
 
 static void text_site(const struct plan *p, size_t i, const struct report_style *style,
 		      struct buf *out)
 {
-	static const char *const verdicts[] = {
-		[SITE_UP_TO_DATE] = "nothing to do: this commit is deployed",
-		[SITE_RECORD] =
-			"the content is deployed already: only the commit is recorded",
-	};
 	const struct plan_site *s = &p->sites.items[i];
-	size_t changes = 0;
 
-	for (int why = 0; why < WHYS; why++)
-		changes += s->counts[why];
 	buf_str(out, "  site ");
 	report_name(out, s->site->name);
 	buf_str(out, " -> ");
 	report_place(out, s);
 	buf_char(out, '\n');
 	text_base(s, out);
-	if (s->verdict != SITE_DEPLOY) {
-		buf_printf(out, "    %s\n", verdicts[s->verdict]);
-		return;
-	}
-	text_steps(p, i, style, out);
-	buf_printf(out, "    %zu to change, %zu unchanged", changes, s->unchanged);
-	if (s->retired)
-		buf_printf(out, ", %zu retired (kept for a while)", s->retired);
+	text_changes(p, i, style, out);
+	text_invalidations(p, i, style, out);
+	buf_str(out, "    ");
+	if (s->verdict == SITE_DEPLOY)
+		report_counts(out, s);
+	else
+		buf_str(out, report_verdict(s->verdict));
 	buf_char(out, '\n');
 }
 
-static void text_notes(const struct plan *p, const struct report_style *style,
-		       struct buf *out)
+static void text_notes(const struct plan *p, size_t from,
+		       const struct report_style *style, struct buf *out)
 {
-	for (size_t i = 0; i < p->notes.len; i++) {
+	for (size_t i = from; i < p->notes.len; i++) {
 		const struct note *n = &p->notes.items[i];
 		bool warning = n->kind == NOTE_WARNING;
 
-		buf_printf(out, "  %s%s%s ", style->color && warning ? "\033[33m" : "",
+		buf_printf(out, "  %s%s%s ", paint(style, warning ? YELLOW : ""),
 			   warning ? "warning:" : "note:",
-			   style->color && warning ? "\033[0m" : "");
+			   paint(style, warning ? COLOR_END : ""));
 		if (n->path) {
 			report_name(out, n->path);
 			buf_char(out, ' ');
@@ -249,9 +418,10 @@ void report_plan_text(const struct plan *p, const struct report_style *style,
 	buf_printf(out, "%s\n", p->offline ? " (offline: compared in git alone)" : "");
 	for (size_t i = 0; i < p->sites.len; i++)
 		text_site(p, i, style, out);
-	text_notes(p, style, out);
+	text_notes(p, 0, style, out);
 	if (p->refused) {
-		buf_str(out, "  refused: ");
+		buf_printf(out, "  %srefused:%s ", paint(style, RED),
+			   paint(style, COLOR_END));
 		report_name(out, p->refusal);
 		buf_char(out, '\n');
 	}
@@ -260,36 +430,19 @@ void report_plan_text(const struct plan *p, const struct report_style *style,
 void report_outcome_text(const struct outcome *o, const struct report_style *style,
 			 struct buf *out)
 {
-	(void)style;
-	switch (o->verdict) {
-	case VERDICT_PLANNED:
-		buf_str(out, "Dry run: nothing was written anywhere.\n");
-		break;
-	case VERDICT_NOTHING:
-		buf_str(out, "Nothing to do: the commit is deployed.\n");
-		break;
-	case VERDICT_SUPERSEDED:
-		buf_printf(out, "Superseded: the newer commit %.10s is deployed (%s).\n",
-			   o->superseded_by, o->superseded_why);
-		break;
-	case VERDICT_DONE:
-		buf_str(out, "Deployed: ");
-		report_totals(out, o, false);
-		buf_printf(out, ", in %.1f s.\n", (double)o->duration_ms / 1000);
-		break;
-	case VERDICT_UNVERIFIED:
-		buf_str(out, "Deployed and recorded, but not seen where visitors look: ");
-		report_totals(out, o, false);
-		buf_str(out, ".\n");
-		break;
-	case VERDICT_PARTIAL:
-		buf_str(out, "Partly done: ");
-		report_totals(out, o, false);
-		buf_str(out, ". Run again to finish: what is left is journalled.\n");
-		break;
-	case VERDICT_REFUSED:
-	case VERDICT_FAILED:
-		buf_str(out, "Nothing was deployed.\n");
-		break;
-	}
+	static const char *const verdict_colors[] = {
+		[VERDICT_PLANNED] = "",    [VERDICT_DONE] = GREEN,
+		[VERDICT_NOTHING] = GREEN, [VERDICT_SUPERSEDED] = YELLOW,
+		[VERDICT_REFUSED] = RED,   [VERDICT_PARTIAL] = YELLOW,
+		[VERDICT_FAILED] = RED,    [VERDICT_UNVERIFIED] = RED,
+	};
+	CLEANUP(buf) struct buf sentence = BUF_INIT(4096);
+	const char *color = paint(style, verdict_colors[o->verdict]);
+	size_t word;
+
+	text_notes(&o->plan, outcome_late_notes(o), style, out);
+	report_sentence(&sentence, o);
+	word = strcspn(sentence.data, ":.");
+	buf_printf(out, "%s%.*s%s%s", color, (int)word, sentence.data,
+		   *color ? COLOR_END : "", sentence.data + word);
 }

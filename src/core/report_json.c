@@ -1,7 +1,12 @@
 #include "core/report_private.h"
 
+#include <string.h>
+
 #include "codec/json.h"
 #include "core/report.h"
+
+/* One step or note, and what closes a line that is cut. */
+enum { ITEM_MAX = 16 << 20, LINE_END_MOST = 64 };
 
 static void open_line(struct json_writer *w, const char *type)
 {
@@ -16,17 +21,22 @@ static void close_line(struct json_writer *w)
 	buf_char(w->out, '\n');
 }
 
+/* Null when it is not known: zeros. */
 static void member_commit(struct json_writer *w, const char *key, const struct oid *id)
 {
 	char hex[OID_HEX_SIZE];
 
-	json_member(w, key, oid_hex(id, hex));
+	json_member(w, key, oid_is_zero(id) ? NULL : oid_hex(id, hex));
 }
 
-static void put_patterns(struct json_writer *w, const struct step *s)
+static void member_strings(struct json_writer *w, const char *key,
+			   const struct str_list *list)
 {
-	for (size_t i = 0; i < s->cover.patterns.len; i++)
-		json_put_str(w, s->cover.patterns.items[i]);
+	json_key(w, key);
+	json_open(w, '[');
+	for (size_t i = 0; i < list->len; i++)
+		json_put_str(w, list->items[i]);
+	json_close(w, ']');
 }
 
 static void step_headers(struct json_writer *w, const struct step *s)
@@ -41,14 +51,32 @@ static void step_headers(struct json_writer *w, const struct step *s)
 static void step_invalidation(struct json_writer *w, const struct step *s)
 {
 	json_member(w, "distribution", s->distribution);
-	json_key(w, "paths");
-	json_open(w, '[');
-	put_patterns(w, s);
-	json_close(w, ']');
+	member_strings(w, "paths", &s->cover.patterns);
 	json_member_int(w, "stale", (int64_t)s->stale);
-	json_member_int(w, "evicted", (int64_t)s->cover.evicted);
+	json_member_int(w, "evicted", (int64_t)s->evicted);
+	member_strings(w, "evicted_first", &s->evicted_first);
+	member_strings(w, "evicted_elsewhere", &s->evicted_elsewhere);
 	if (s->everything)
 		json_member(w, "everything", s->everything);
+}
+
+/* The object in S3 that the step writes: the site's, or the site's state. */
+static void step_key(struct json_writer *w, const struct plan_site *site,
+		     const struct step *s)
+{
+	CLEANUP(buf) struct buf key = BUF_INIT(8192);
+
+	if (s->kind == STEP_INVALIDATE)
+		return;
+	buf_str(&key, site->site->prefix);
+	buf_str(&key, s->path ? s->path : STATE_KEY);
+	if (s->path)
+		json_member(w, "path", s->path);
+	json_member(w, "key", key.data);
+	if (s->from)
+		json_member(w, "if_match", s->from);
+	if (s->from_absent)
+		json_member(w, "if_none_match", "*");
 }
 
 /* The members of a step; the object is open already. */
@@ -61,16 +89,13 @@ static void step_members(struct json_writer *w, const struct plan *p, size_t i)
 	json_member(w, "kind", step_kind_name(s->kind));
 	json_member(w, "phase", phase_name(s->phase));
 	json_member(w, "site", site->site->name);
-	if (s->path) {
-		CLEANUP(buf) struct buf key = BUF_INIT(8192);
-
-		buf_printf(&key, "%s%s", site->site->prefix, s->path);
-		json_member(w, "path", s->path);
-		json_member(w, "key", key.data);
+	step_key(w, site, s);
+	if (s->path)
 		json_member(w, "why", step_why_name(s->why));
-	}
-	if (s->kind == STEP_PUT || s->kind == STEP_COPY)
+	if (s->kind == STEP_PUT || s->kind == STEP_COPY) {
+		member_commit(w, "id", &s->id);
 		step_headers(w, s);
+	}
 	if (s->kind == STEP_INVALIDATE)
 		step_invalidation(w, s);
 }
@@ -88,17 +113,12 @@ static void put_site(struct json_writer *w, const struct plan_site *s)
 	json_member(w, "verdict", verdicts[s->verdict]);
 	json_member(w, "bucket", s->bucket);
 	json_member(w, "prefix", s->site->prefix);
-	json_key(w, "base");
-	if (s->has_base) {
-		char hex[OID_HEX_SIZE];
-
-		json_put_str(w, oid_hex(&s->base, hex));
-	} else {
-		json_put_null(w);
-	}
+	member_commit(w, "base", &s->base);
 	json_member(w, "base_why", s->base_why);
+	member_strings(w, "distributions", &s->distributions);
 	json_member_bool(w, "first", s->first);
 	json_member_bool(w, "takeover", s->takeover);
+	member_commit(w, "unfinished_commit", &s->unfinished);
 	for (enum step_why why = WHY_ADDED; why < WHYS; why++)
 		json_member_int(w, step_why_name(why), (int64_t)s->counts[why]);
 	json_member_int(w, "retired", (int64_t)s->retired);
@@ -106,26 +126,60 @@ static void put_site(struct json_writer *w, const struct plan_site *s)
 	json_close(w, '}');
 }
 
-static void put_notes(struct json_writer *w, const struct plan *p)
+static void put_note(struct json_writer *w, const struct plan *p, const struct note *n)
 {
-	json_key(w, "notes");
-	json_open(w, '[');
-	for (size_t i = 0; i < p->notes.len; i++) {
-		const struct note *n = &p->notes.items[i];
-
-		json_open(w, '{');
-		json_member(w, "kind", n->kind == NOTE_WARNING ? "warning" : "note");
-		if (n->path)
-			json_member(w, "path", n->path);
-		json_member(w, "text", n->text);
-		json_close(w, '}');
-	}
-	json_close(w, ']');
+	json_open(w, '{');
+	json_member(w, "kind", n->kind == NOTE_WARNING ? "warning" : "note");
+	if (n->site < p->sites.len)
+		json_member(w, "site", p->sites.items[n->site].site->name);
+	if (n->path)
+		json_member(w, "path", n->path);
+	json_member(w, "text", n->text);
+	json_close(w, '}');
 }
 
-void report_plan_json(const struct plan *p, struct buf *out)
+/* The nth item of a list, into a buffer of its own. */
+typedef void (*put_item)(struct json_writer *w, const struct plan *p, size_t i);
+
+static void put_nth_step(struct json_writer *w, const struct plan *p, size_t i)
+{
+	json_open(w, '{');
+	step_members(w, p, i);
+	json_close(w, '}');
+}
+
+static void put_nth_note(struct json_writer *w, const struct plan *p, size_t i)
+{
+	put_note(w, p, &p->notes.items[i]);
+}
+
+/* Items from..to of a list, as long as the line stays within so many bytes (0: any number).
+ * Returns how many were left out. */
+static size_t put_list(struct json_writer *w, const struct plan *p, put_item put,
+		       size_t from, size_t to, size_t most)
+{
+	CLEANUP(buf) struct buf item = BUF_INIT(ITEM_MAX);
+
+	json_open(w, '[');
+	for (; from < to; from++) {
+		struct json_writer one = JSON_WRITER_INIT(&item);
+
+		buf_clear(&item);
+		put(&one, p, from);
+		if (item.overflowed || (most && w->out->len + item.len > most))
+			break;
+		json_put_raw(w, item.data);
+	}
+	json_close(w, ']');
+	return to - from;
+}
+
+void report_plan_json(const struct plan *p, size_t max_bytes, struct buf *out)
 {
 	struct json_writer w = JSON_WRITER_INIT(out);
+	size_t notes_end = max_bytes ? out->len + max_bytes / 2 : 0;
+	size_t steps_end = max_bytes ? out->len + max_bytes - LINE_END_MOST : 0;
+	size_t left;
 
 	open_line(&w, "plan");
 	member_commit(&w, "head", &p->head);
@@ -136,15 +190,15 @@ void report_plan_json(const struct plan *p, struct buf *out)
 	for (size_t i = 0; i < p->sites.len; i++)
 		put_site(&w, &p->sites.items[i]);
 	json_close(&w, ']');
+	/* Notes come first, so that steps cannot crowd them out. */
+	json_key(&w, "notes");
+	left = put_list(&w, p, put_nth_note, 0, p->notes.len, notes_end);
+	if (left)
+		json_member_int(&w, "notes_left_out", (int64_t)left);
 	json_key(&w, "steps");
-	json_open(&w, '[');
-	for (size_t i = 0; i < p->steps.len; i++) {
-		json_open(&w, '{');
-		step_members(&w, p, i);
-		json_close(&w, '}');
-	}
-	json_close(&w, ']');
-	put_notes(&w, p);
+	left = put_list(&w, p, put_nth_step, 0, p->steps.len, steps_end);
+	if (left)
+		json_member_int(&w, "steps_left_out", (int64_t)left);
 	close_line(&w);
 }
 
@@ -157,6 +211,8 @@ void report_step_json(const struct plan *p, size_t step,
 	step_members(&w, p, step);
 	json_member(&w, "status", outcome->status == STATUS_DONE ? "done" : "failed");
 	json_member_int(&w, "bytes", outcome->bytes);
+	if (outcome->etag)
+		json_member(&w, "etag", outcome->etag);
 	if (outcome->invalidation)
 		json_member(&w, "invalidation", outcome->invalidation);
 	if (outcome->error)
@@ -164,36 +220,93 @@ void report_step_json(const struct plan *p, size_t step,
 	close_line(&w);
 }
 
+void report_progress_json(const struct report_progress *p, struct buf *out)
+{
+	struct json_writer w = JSON_WRITER_INIT(out);
+
+	open_line(&w, "progress");
+	if (p->waiting) {
+		json_member(&w, "waiting", p->waiting);
+	} else {
+		json_member_int(&w, "bytes", p->bytes);
+		json_member_int(&w, "bytes_total", p->bytes_total);
+		json_member_int(&w, "steps", (int64_t)p->steps);
+		json_member_int(&w, "steps_total", (int64_t)p->steps_total);
+	}
+	close_line(&w);
+}
+
+static void put_invalidations(struct json_writer *w, const struct outcome *o)
+{
+	json_key(w, "invalidations");
+	json_open(w, '[');
+	for (size_t i = 0; o->steps && i < o->plan.steps.len; i++) {
+		if (!o->steps[i].invalidation)
+			continue;
+		json_open(w, '{');
+		json_member(w, "distribution", o->plan.steps.items[i].distribution);
+		json_member(w, "id", o->steps[i].invalidation);
+		json_member_bool(w, "completed", o->steps[i].completed);
+		json_close(w, '}');
+	}
+	json_close(w, ']');
+}
+
+static void put_end(struct json_writer *w, const struct outcome *o)
+{
+	if (o->superseded_by) {
+		json_member(w, "superseded_by", o->superseded_by);
+		json_member(w, "superseded_why", o->superseded_why);
+	}
+	if (o->nothing_why)
+		json_member(w, "nothing_why", o->nothing_why);
+	if (o->error.code) {
+		json_member(w, "error_code", error_code_name(o->error.code));
+		json_member(w, "error", o->error.msg);
+	}
+	json_member_int(w, "exit", error_exit_status(o->error.code));
+}
+
 void report_result_json(const struct outcome *o, struct buf *out)
 {
 	struct json_writer w = JSON_WRITER_INIT(out);
-	struct outcome_totals t = outcome_count(o, o->verdict == VERDICT_PLANNED);
+	struct outcome_totals t = outcome_count(o);
 
 	open_line(&w, "result");
 	json_member(&w, "verdict", verdict_name(o->verdict));
 	member_commit(&w, "head", &o->plan.head);
+	json_member_bool(&w, "changed", outcome_changed(&t));
 	json_member_int(&w, "uploaded", (int64_t)t.uploaded);
+	json_member_int(&w, "copied", (int64_t)t.copied);
 	json_member_int(&w, "deleted", (int64_t)t.deleted);
 	json_member_int(&w, "bytes", t.bytes);
 	json_member_int(&w, "invalidation_paths", (int64_t)t.patterns);
+	put_invalidations(&w, o);
+	json_key(&w, "notes");
+	put_list(&w, &o->plan, put_nth_note, outcome_late_notes(o), o->plan.notes.len, 0);
 	json_member_int(&w, "duration_ms", o->duration_ms);
-	if (o->superseded_by)
-		json_member(&w, "superseded_by", o->superseded_by);
-	if (o->error.code) {
-		json_member(&w, "error_code", error_code_name(o->error.code));
-		json_member(&w, "error", o->error.msg);
-	}
-	json_member_int(&w, "exit", error_exit_status(o->error.code));
+	put_end(&w, o);
 	close_line(&w);
 }
 
-void report_patterns_json(const struct plan *p, struct buf *out)
+size_t report_patterns_json(const struct outcome *o, size_t max_bytes, struct buf *out)
 {
 	struct json_writer w = JSON_WRITER_INIT(out);
+	size_t end = out->len + max_bytes;
+	size_t left = 0;
 
 	json_open(&w, '[');
-	for (size_t i = 0; i < p->steps.len; i++)
-		if (p->steps.items[i].kind == STEP_INVALIDATE)
-			put_patterns(&w, &p->steps.items[i]);
+	for (size_t i = 0; i < o->plan.steps.len; i++) {
+		const struct str_list *patterns = &o->plan.steps.items[i].cover.patterns;
+
+		for (size_t k = 0; outcome_counts(o, i) && k < patterns->len; k++) {
+			/* Encoded, they hold nothing that JSON has to escape. */
+			if (left || out->len + strlen(patterns->items[k]) + 4 > end)
+				left++;
+			else
+				json_put_str(&w, patterns->items[k]);
+		}
+	}
 	json_close(&w, ']');
+	return left;
 }

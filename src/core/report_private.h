@@ -8,9 +8,17 @@
 void report_place(struct buf *out, const struct plan_site *s);
 /* The first ten digits of a commit. */
 void report_commit(struct buf *out, const struct oid *id);
-/* A sentence about what is invalidated and what that costs. */
+/* "3 paths, nothing unchanged is evicted" */
 void report_invalidation(struct buf *out, const struct step *s);
-/* "3 uploaded, 1 deleted, ..." of what is done, or of the plan. */
-void report_totals(struct buf *out, const struct outcome *o, bool planned);
+/* "1 added, 7 unchanged" */
+void report_counts(struct buf *out, const struct plan_site *s);
+/* What is done about a site without changes. */
+const char *report_verdict(enum site_verdict verdict);
+/* What a step does to its path, in the reader's words: "upload", "headers", ... */
+const char *report_verb(const struct step *s);
+/* And why; never "headers" again. */
+const char *report_why(const struct step *s);
+/* A sentence about how it ended, with its line's end. */
+void report_sentence(struct buf *out, const struct outcome *o);
 
 #endif

@@ -1,145 +1,335 @@
 #include "core/report_private.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "core/report.h"
 
-/* The runner drops a summary over 1 MiB whole. */
-enum { SUMMARY_MAX = 900 << 10, ROWS_MOST = 2000 };
+/* The runner drops a summary over 1 MiB whole. What is reserved closes what is open. */
+enum { SUMMARY_MAX = 900 << 10, RESERVED = 32 << 10, ITEM_MAX = 64 << 10 };
+/* Longer lists are folded; and nobody reads more than so many. */
+enum { SHOWN_OPEN = 12, ROWS_MOST = 2000 };
 
-/* A name in a table's cell, as code: Markdown and HTML in it stay text. */
-static void cell(struct buf *out, const char *name)
+/* Names */
+
+/* What Markdown would read as markup goes as a character reference. */
+static void plain(struct buf *out, const char *text, const char *after_at)
 {
-	CLEANUP(buf) struct buf plain = BUF_INIT(16384);
+	CLEANUP(buf) struct buf safe = BUF_INIT(ITEM_MAX);
 
-	report_name(&plain, name);
-	buf_str(out, "<code>");
-	for (const char *c = plain.data; *c; c++) {
-		/* What Markdown would read as markup goes as a character reference. */
-		if (strchr("&<>|`*_[]\\~@#:!", *c))
+	report_name(&safe, text);
+	for (const char *c = safe.data; *c; c++) {
+		bool web = *c == '.' && c - safe.data >= 3 &&
+			   memcmp(c - 3, "www", 3) == 0;
+
+		if (web || strchr("&<>|`*_[]\\~@#:!$", *c))
 			buf_printf(out, "&#%d;", *c);
 		else
 			buf_char(out, *c);
+		if (*c == '@')
+			buf_str(out, after_at);
 	}
+}
+
+/* A name, as code: GitHub finds no mention, number or link in it. */
+static void code(struct buf *out, const char *name)
+{
+	buf_str(out, "<code>");
+	plain(out, name, "");
 	buf_str(out, "</code>");
 }
 
+/* A sentence that may hold names. The comment keeps "@somebody" from being a mention. */
+static void prose(struct buf *out, const char *text)
+{
+	plain(out, text, "<!-- -->");
+}
+
+/* Lists that may be too long */
+
+struct list {
+	struct buf *out;
+	size_t end; /* of what it may fill */
+	size_t shown;
+	size_t left_out;
+};
+
+/* A list gets a quarter of what is left, so that there is always something for the next. */
+static struct list list_open(struct buf *out)
+{
+	size_t room = out->max - RESERVED;
+
+	return (struct list){
+		.out = out,
+		.end = out->len < room ? out->len + (room - out->len) / 4 : 0,
+	};
+}
+
+static void list_add(struct list *l, const struct buf *item)
+{
+	if (l->left_out || l->shown == ROWS_MOST || item->overflowed ||
+	    l->out->len + item->len > l->end) {
+		l->left_out++;
+		return;
+	}
+	buf_add(l->out, item->data, item->len);
+	l->shown++;
+}
+
+static void list_close(const struct list *l)
+{
+	if (l->left_out)
+		buf_printf(l->out, "\n... and %zu more.\n", l->left_out);
+}
+
+static void fold(struct buf *out, size_t n, const char *what)
+{
+	if (n > SHOWN_OPEN)
+		buf_printf(out, "<details><summary>%zu %s</summary>\n\n", n, what);
+}
+
+static void fold_end(struct buf *out, size_t n)
+{
+	if (n > SHOWN_OPEN)
+		buf_str(out, "\n</details>\n");
+}
+
+/* The parts */
+
 static void headline(const struct outcome *o, struct buf *out)
 {
-	CLEANUP(buf) struct buf line = BUF_INIT(4096);
-	struct report_style plain = { false, 0 };
+	static const char *const words[] = {
+		[VERDICT_PLANNED] = "planned",
+		[VERDICT_DONE] = "deployed",
+		[VERDICT_NOTHING] = "nothing to do",
+		[VERDICT_SUPERSEDED] = "superseded by a newer commit",
+		[VERDICT_UNVERIFIED] = "deployed, but not seen",
+		[VERDICT_REFUSED] = "refused",
+		[VERDICT_PARTIAL] = "partly done",
+		[VERDICT_FAILED] = "failed",
+	};
 
-	report_outcome_text(o, &plain, &line);
-	buf_printf(out, "### crc: %s\n", line.data);
-	if (o->error.code) {
+	buf_printf(out, "### crc: %s\n\n", words[o->verdict]);
+	report_sentence(out, o);
+	if (o->error.code || o->plan.refused) {
 		buf_str(out, "\n> ");
-		cell(out, o->error.msg);
+		prose(out, o->error.code ? o->error.msg : o->plan.refusal);
 		buf_char(out, '\n');
 	}
 }
 
-static void site_head(const struct plan *p, const struct plan_site *s, struct buf *out)
+/* "a..b", as a link where one is known. */
+static void commits(const struct plan *p, const struct plan_site *s,
+		    const char *compare_url, struct buf *out)
+{
+	char base[OID_HEX_SIZE];
+	char head[OID_HEX_SIZE];
+	bool linked = compare_url && s->has_base && !oid_equal(&s->base, &p->head);
+
+	oid_hex(&s->base, base);
+	oid_hex(&p->head, head);
+	if (linked)
+		buf_char(out, '[');
+	if (s->has_base)
+		buf_printf(out, "`%.10s..%.10s`", base, head);
+	else
+		buf_printf(out, "`%.10s`, compared with nothing", head);
+	if (linked)
+		buf_printf(out, "](%s%s...%s)", compare_url, base, head);
+}
+
+static void site_head(const struct plan *p, const struct plan_site *s,
+		      const char *compare_url, struct buf *out)
 {
 	CLEANUP(buf) struct buf place = BUF_INIT(4096);
 
 	report_place(&place, s);
-	buf_str(out, "\n**");
-	cell(out, s->site->name);
-	buf_str(out, "** to ");
-	cell(out, place.data);
-	buf_str(out, ": ");
-	if (s->has_base)
-		report_commit(out, &s->base);
+	buf_str(out, "\n#### ");
+	code(out, s->site->name);
+	buf_str(out, " in ");
+	code(out, place.data);
+	buf_str(out, "\n\n");
+	commits(p, s, compare_url, out);
+	if (s->base_why) {
+		buf_str(out, " (");
+		prose(out, s->base_why);
+		buf_char(out, ')');
+	}
+	if (s->takeover) {
+		buf_str(out, "; finishes what the deploy of `");
+		report_commit(out, &s->unfinished);
+		buf_str(out, "` began");
+	}
+	buf_str(out, "; ");
+	if (s->verdict == SITE_DEPLOY)
+		report_counts(out, s);
 	else
-		buf_str(out, "nothing");
-	buf_str(out, " to ");
-	report_commit(out, &p->head);
-	buf_printf(out, " (%s)\n\n", s->base_why ? s->base_why : "");
+		buf_str(out, report_verdict(s->verdict));
+	buf_str(out, ".\n");
 }
 
-static size_t add_rows(const struct plan *p, size_t site, struct buf *out)
+/* Whether the table has to tell what was done. */
+static bool ended_early(const struct outcome *o)
 {
-	size_t rows = 0;
-
-	for (size_t i = 0; i < p->steps.len; i++) {
-		const struct step *s = &p->steps.items[i];
-
-		if (s->site != site || !s->path)
-			continue;
-		if (rows++ >= ROWS_MOST)
-			continue;
-		buf_printf(out, "| %s | %s | ", step_kind_name(s->kind),
-			   step_why_name(s->why));
-		cell(out, s->path);
-		buf_str(out, " |\n");
-	}
-	return rows;
+	return o->steps &&
+	       (o->verdict == VERDICT_PARTIAL || o->verdict == VERDICT_FAILED ||
+		o->verdict == VERDICT_REFUSED);
 }
 
-static void site_table(const struct plan *p, size_t site, struct buf *out)
+static const char *status_word(const struct outcome *o, size_t step)
 {
-	CLEANUP(buf) struct buf table = BUF_INIT(SUMMARY_MAX / 2);
-	size_t rows = add_rows(p, site, &table);
+	static const char *const words[] = {
+		[STATUS_PENDING] = "not done",
+		[STATUS_DONE] = "done",
+		[STATUS_FAILED] = "**failed**",
+	};
 
-	if (!rows)
+	return words[o->steps[step].status];
+}
+
+static void row(const struct outcome *o, size_t i, struct buf *out)
+{
+	const struct step *s = &o->plan.steps.items[i];
+
+	buf_printf(out, "| %s | %s | ", report_verb(s), report_why(s));
+	code(out, s->path);
+	if (ended_early(o))
+		buf_printf(out, " | %s", status_word(o, i));
+	buf_str(out, " |\n");
+}
+
+static bool is_change(const struct step *s, size_t site)
+{
+	return s->site == site && s->path;
+}
+
+static void site_table(const struct outcome *o, size_t site, struct buf *out)
+{
+	const struct step_list *steps = &o->plan.steps;
+	struct list list;
+	size_t n = 0;
+
+	for (size_t i = 0; i < steps->len; i++)
+		n += is_change(&steps->items[i], site);
+	if (!n)
 		return;
-	buf_printf(out, "<details><summary>%zu change%s</summary>\n\n", rows,
-		   rows == 1 ? "" : "s");
-	buf_str(out, "| step | why | path |\n| --- | --- | --- |\n");
-	buf_add(out, table.data, table.len);
-	if (rows > ROWS_MOST || table.overflowed)
-		buf_str(out, "\nOnly the first changes are listed.\n");
-	buf_str(out, "\n</details>\n");
+	buf_char(out, '\n');
+	fold(out, n, "changes");
+	buf_printf(out, "| | why | path |%s\n| --- | --- | --- |%s\n",
+		   ended_early(o) ? " |" : "", ended_early(o) ? " --- |" : "");
+	list = list_open(out);
+	for (size_t i = 0; i < steps->len; i++) {
+		CLEANUP(buf) struct buf item = BUF_INIT(ITEM_MAX);
+
+		if (!is_change(&steps->items[i], site))
+			continue;
+		row(o, i, &item);
+		list_add(&list, &item);
+	}
+	list_close(&list);
+	fold_end(out, n);
 }
 
-static void site_invalidations(const struct plan *p, size_t site, struct buf *out)
+static void invalidation(const struct outcome *o, size_t i, struct buf *out)
 {
-	for (size_t i = 0; i < p->steps.len; i++) {
-		const struct step *s = &p->steps.items[i];
+	CLEANUP(buf) struct buf what = BUF_INIT(ITEM_MAX);
+	const struct step *s = &o->plan.steps.items[i];
+	const struct str_list *patterns = &s->cover.patterns;
+	struct list list;
 
-		if (s->site != site || s->kind != STEP_INVALIDATE)
-			continue;
-		buf_str(out, "\nInvalidation of ");
-		cell(out, s->distribution);
-		buf_str(out, ": ");
-		report_invalidation(out, s);
-		buf_str(out,
-			". The first 1,000 paths of a month are free, then each costs "
-			"$0.005; a wildcard counts as one.\n\n");
-		for (size_t k = 0; k < s->cover.patterns.len && k < 100; k++) {
-			buf_str(out, "- ");
-			cell(out, s->cover.patterns.items[k]);
-			buf_char(out, '\n');
-		}
+	report_invalidation(&what, s);
+	buf_str(out, "\nInvalidation ");
+	if (o->steps && o->steps[i].invalidation) {
+		code(out, o->steps[i].invalidation);
+		buf_char(out, ' ');
+	}
+	buf_str(out, "of ");
+	code(out, s->distribution);
+	buf_str(out, ": ");
+	prose(out, what.data);
+	buf_printf(out, "%s.\n\n",
+		   ended_early(o) && o->steps[i].status != STATUS_DONE ? " (not done)"
+								       : "");
+	fold(out, patterns->len, "paths");
+	list = list_open(out);
+	for (size_t k = 0; k < patterns->len; k++) {
+		CLEANUP(buf) struct buf item = BUF_INIT(ITEM_MAX);
+
+		buf_str(&item, "- ");
+		code(&item, patterns->items[k]);
+		buf_char(&item, '\n');
+		list_add(&list, &item);
+	}
+	list_close(&list);
+	fold_end(out, patterns->len);
+}
+
+static void site_invalidations(const struct outcome *o, size_t site, struct buf *out)
+{
+	for (size_t i = 0; i < o->plan.steps.len; i++) {
+		const struct step *s = &o->plan.steps.items[i];
+
+		if (s->site == site && s->kind == STEP_INVALIDATE)
+			invalidation(o, i, out);
 	}
 }
 
-static void add_notes(const struct plan *p, struct buf *out)
+/* CloudFront counts paths, and a wildcard as one of them: 1,000 a month are free for an
+ * account, and each beyond costs half a cent. */
+static void cost(const struct outcome *o, struct buf *out)
 {
+	struct outcome_totals t = outcome_count(o);
+	size_t tenths = t.patterns * 5; /* of a cent */
+
+	if (!t.patterns)
+		return;
+	buf_printf(
+		out,
+		"\n**Cost:** %zu of the 1,000 invalidation paths a month that are free "
+		"for an AWS account; beyond these, $0.005 a path, $%zu.%02zu",
+		t.patterns, tenths / 1000, tenths % 1000 / 10);
+	if (tenths % 10)
+		buf_printf(out, "%zu", tenths % 10);
+	buf_str(out, " in all. A wildcard counts as one path.\n");
+}
+
+static void notes(const struct plan *p, struct buf *out)
+{
+	struct list list;
+
+	if (!p->notes.len)
+		return;
+	buf_str(out, "\n**Notes**\n\n");
+	fold(out, p->notes.len, "notes");
+	list = list_open(out);
 	for (size_t i = 0; i < p->notes.len; i++) {
+		CLEANUP(buf) struct buf item = BUF_INIT(ITEM_MAX);
 		const struct note *n = &p->notes.items[i];
 
-		buf_printf(out, "\n- %s ",
-			   n->kind == NOTE_WARNING ? "**warning**" : "note");
-		if (n->path)
-			cell(out, n->path);
-		buf_char(out, ' ');
-		cell(out, n->text);
+		buf_str(&item, n->kind == NOTE_WARNING ? "- **Warning:** " : "- ");
+		if (n->path) {
+			code(&item, n->path);
+			buf_char(&item, ' ');
+		}
+		prose(&item, n->text);
+		buf_char(&item, '\n');
+		list_add(&list, &item);
 	}
-	if (p->notes.len)
-		buf_char(out, '\n');
+	list_close(&list);
+	fold_end(out, p->notes.len);
 }
 
-void report_summary(const struct outcome *o, struct buf *out)
+void report_summary(const struct outcome *o, const char *compare_url, struct buf *out)
 {
 	CLEANUP(buf) struct buf text = BUF_INIT(SUMMARY_MAX);
 
 	headline(o, &text);
 	for (size_t i = 0; i < o->plan.sites.len; i++) {
-		site_head(&o->plan, &o->plan.sites.items[i], &text);
-		site_table(&o->plan, i, &text);
-		site_invalidations(&o->plan, i, &text);
+		site_head(&o->plan, &o->plan.sites.items[i], compare_url, &text);
+		site_table(o, i, &text);
+		site_invalidations(o, i, &text);
 	}
-	add_notes(&o->plan, &text);
+	cost(o, &text);
+	notes(&o->plan, &text);
 	buf_add(out, text.data, text.len);
 }

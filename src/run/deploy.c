@@ -243,6 +243,7 @@ static int round_trip(struct deploy *d, struct outcome *o, bool *again, struct e
 	const struct progress *p = d->options->progress;
 	bool touched = false;
 
+	outcome_forget_plan(o);
 	if (!d->options->offline &&
 	    (deploy_read(d, err) < 0 || deploy_decide_order(d, err) < 0))
 		return -1;
@@ -250,7 +251,6 @@ static int round_trip(struct deploy *d, struct outcome *o, bool *again, struct e
 		return conclude(o, VERDICT_SUPERSEDED);
 	if (!d->options->offline && deploy_look(d, err) < 0)
 		return -1;
-	plan_release(&o->plan);
 	build_plan(d, &o->plan);
 	if (p && p->planned)
 		p->planned(p->ctx, &o->plan);
@@ -299,7 +299,7 @@ int deploy_run(struct deploy *d, const struct deploy_options *options, struct ou
 	int rc;
 
 	*d = (struct deploy){ .options = options };
-	*o = (struct outcome){ .verdict = VERDICT_FAILED };
+	*o = (struct outcome){ .verdict = VERDICT_FAILED, .plan.head = options->head };
 	rc = options->verify ? verify_check(options->config, options->only_site, err) : 0;
 	if (rc == 0)
 		rc = open_sites(d, err);
@@ -315,6 +315,8 @@ int deploy_run(struct deploy *d, const struct deploy_options *options, struct ou
 	if (o->verdict == VERDICT_PARTIAL && error_exit_status(err->code) != 3 &&
 	    err->code != ERR_CANCELLED)
 		err->code = ERR_PARTIAL;
+	if (o->verdict == VERDICT_FAILED && error_exit_status(err->code) == 5)
+		o->verdict = VERDICT_REFUSED;
 	o->error = *err;
 	return -1;
 }

@@ -75,7 +75,7 @@ static bool any_is_ours(const struct cf_distribution *d, const char *bucket)
 
 static void add_note(const struct viewers_options *o, const char *text)
 {
-	note_list_push(o->notes, (struct note){ NOTE_WARNING, 0, NULL, text });
+	note_list_push(o->notes, (struct note){ NOTE_WARNING, SIZE_MAX, NULL, text });
 }
 
 static bool ask_policy(const struct viewers_options *o, const char *policy_id)

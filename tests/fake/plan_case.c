@@ -1,5 +1,6 @@
 #include "fake/plan_case.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -242,13 +243,38 @@ static int read_object(struct reader *r)
 {
 	struct snapshot *to = r->in->knowledge == KNOW_GIT ? &r->in->base
 							   : &r->site->state.objects;
+	bool unknown = r->in->knowledge == KNOW_GIT || has_word(r, 3, "no-etag");
 
-	snapshot_push(to, (struct entry){ .path = r->words[1],
-					  .id = content_id(r->words[2]),
-					  .headers_id = headers_mark(r, 3),
-					  .etag = has_word(r, 3, "no-etag")
-							  ? NULL
-							  : etag_of(r, r->words[2]) });
+	snapshot_push(to,
+		      (struct entry){ .path = r->words[1],
+				      .id = content_id(r->words[2]),
+				      .headers_id = headers_mark(r, 3),
+				      .etag = unknown ? NULL : etag_of(r, r->words[2]) });
+	return 0;
+}
+
+/* "many N file p%.html new": the line behind N so many times, with 1, 2, ... for '%'. */
+static int read_line(struct reader *r, const char *line);
+
+static int read_many(struct reader *r)
+{
+	CLEANUP(buf) struct buf line = BUF_INIT(4096);
+	const char *pattern = prose(r, 2);
+	int64_t n = 0;
+
+	if (number(r, 1, &n) < 0)
+		return -1;
+	for (int64_t i = 1; i <= n; i++) {
+		buf_clear(&line);
+		for (const char *c = pattern; *c; c++) {
+			if (*c == '%')
+				buf_printf(&line, "%" PRId64, i);
+			else
+				buf_char(&line, *c);
+		}
+		if (read_line(r, line.data) < 0)
+			return -1;
+	}
 	return 0;
 }
 
@@ -424,11 +450,14 @@ static int read_verdict(struct reader *r)
 		const char *word;
 		enum verdict verdict;
 	} words[] = {
-		{ "planned", VERDICT_PLANNED }, { "done", VERDICT_DONE },
-		{ "nothing", VERDICT_NOTHING }, { "partial", VERDICT_PARTIAL },
-		{ "failed", VERDICT_FAILED },   { "refused", VERDICT_REFUSED },
+		{ "planned", VERDICT_PLANNED },       { "done", VERDICT_DONE },
+		{ "nothing", VERDICT_NOTHING },       { "partial", VERDICT_PARTIAL },
+		{ "failed", VERDICT_FAILED },         { "refused", VERDICT_REFUSED },
+		{ "unverified", VERDICT_UNVERIFIED },
 	};
-	int64_t done = INT64_MAX;
+	int64_t done = str_eq(r->words[0], "done") || str_eq(r->words[0], "unverified")
+			       ? INT64_MAX
+			       : 0;
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
 		if (str_eq(words[i].word, r->words[0]))
@@ -463,6 +492,14 @@ static int read_error(struct reader *r)
 	return wrong(r, "no such code");
 }
 
+/* A note of the time of the deploy itself. */
+static int read_late(struct reader *r)
+{
+	note_list_push(&r->c->late_notes,
+		       (struct note){ NOTE_WARNING, SIZE_MAX, NULL, prose(r, 1) });
+	return 0;
+}
+
 static int read_took(struct reader *r)
 {
 	return number(r, 1, &r->c->outcome.duration_ms);
@@ -488,6 +525,7 @@ static const struct directive {
 	{ "deployed", 1, true, read_deployed },
 	{ "why", 1, true, read_why },
 	{ "file", 2, true, read_file },
+	{ "many", 4, true, read_many },
 	{ "object", 2, true, read_object },
 	{ "retired", 3, true, read_retired },
 	{ "mutable", 1, true, read_mutable },
@@ -509,9 +547,11 @@ static const struct directive {
 	{ "nothing", 0, false, read_verdict },
 	{ "partial", 1, false, read_verdict },
 	{ "failed", 0, false, read_verdict },
+	{ "unverified", 0, false, read_verdict },
 	{ "refused", 0, false, read_verdict },
 	{ "superseded", 2, false, read_superseded },
 	{ "fails-with", 2, false, read_error },
+	{ "late", 1, false, read_late },
 	{ "took", 1, false, read_took },
 };
 
@@ -711,12 +751,13 @@ static void do_steps(struct plan_case *c)
 {
 	struct outcome *o = &c->outcome;
 
-	if (o->verdict != VERDICT_DONE && o->verdict != VERDICT_PARTIAL &&
-	    o->verdict != VERDICT_FAILED)
+	if (c->steps_done == 0)
 		return;
 	outcome_begin(o);
 	for (size_t i = 0; i < o->plan.steps.len && i < c->steps_done; i++)
 		do_step(c, i);
+	for (size_t i = 0; i < c->late_notes.len; i++)
+		note_list_push(&o->plan.notes, c->late_notes.items[i]);
 	if (c->steps_done < o->plan.steps.len) {
 		o->steps[c->steps_done].status = STATUS_FAILED;
 		o->steps[c->steps_done].error = o->error.msg;
@@ -754,6 +795,7 @@ void plan_case_release(struct plan_case *c)
 		live_list_release(&c->inputs[i].live);
 	}
 	note_list_release(&c->notes);
+	note_list_release(&c->late_notes);
 	config_release(&c->config);
 	arena_release(&c->arena);
 }

@@ -14,6 +14,7 @@
  *     deployed a                 the commit that is recorded (git: that is compared with)
  *     why WORDS                  why it is compared with that
  *     file PATH CONTENT          of the head
+ *     many N LINE                LINE so often, with 1, 2, ... N for each '%'
  *     object PATH CONTENT [MARK] recorded as deployed (git: in the base)
  *     retired PATH CONTENT SINCE [MARK]
  *     mutable PATH
@@ -30,9 +31,9 @@
  *       behavior PATTERN [ours|elsewhere] [origin=PATH] [query] [website] [rewrites]
  *       error STATUS PAGE SECONDS
  *     neighbour NAME             another site of this text on the same distributions
- *   done | planned | nothing | partial N | failed N | refused | superseded d WORDS
- *                                how it ended; N steps were done before one failed
- *   fails-with CODE WORDS | took MILLISECONDS
+ *   done | planned | nothing | partial N | failed [N] | refused | unverified |
+ *   superseded d WORDS           how it ended; N steps were done before one failed
+ *   fails-with CODE WORDS | took MILLISECONDS | late WORDS (a warning while it ran)
  *
  * Without MARK, an object has the headers that today's rules give it; "other-headers": not
  * these; "no-headers": not known; "no-etag" (of an object): neither is its ETag. */
@@ -55,7 +56,7 @@ struct plan_case {
 	struct arena arena;
 	struct config config;
 	struct plan_options options;
-	struct note_list notes;
+	struct note_list notes, late_notes;
 	struct site_input inputs[CASE_SITES];
 	struct case_site sites[CASE_SITES];
 	size_t n_sites;

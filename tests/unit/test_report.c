@@ -1,0 +1,575 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "codec/json.h"
+#include "core/report.h"
+#include "fake/plan_case.h"
+
+#define TEXT_MAX   ((size_t)64 << 20)
+/* Over this the runner drops a summary whole. */
+#define RUNNER_MAX ((size_t)1 << 20)
+
+#define CONFIG                                                  \
+	"config\n"                                              \
+	"sites:\n"                                              \
+	"  one: { path: one, bucket: one, distribution: E1 }\n" \
+	"  two: { path: two, bucket: two, distribution: E1 }\n" \
+	"end\n"                                                 \
+	"head b\n"
+#define SITE(name)          \
+	"site " name "\n"   \
+	"deployed a\n"      \
+	"recorded E1\n"     \
+	"distribution E1\n" \
+	"behavior * ours\n"
+
+static void read_case(struct plan_case *c, const char *text)
+{
+	struct error err = ERROR_INIT;
+
+	if (plan_case_read(c, text, &err) < 0)
+		fail_msg("%s", err.msg);
+}
+
+static struct json_doc *parse(const struct buf *text)
+{
+	struct json_doc *doc = NULL;
+	struct error err = ERROR_INIT;
+
+	if (json_parse(text->data, text->len, &doc, &err) < 0)
+		fail_msg("%s: %.200s", err.msg, text->data);
+	return doc;
+}
+
+/* The one line that was written is an object with these. */
+static struct json_doc *parse_line(const struct buf *text, const char *type)
+{
+	const char *end = memchr(text->data, '\n', text->len);
+	struct json_doc *doc = parse(text);
+	int64_t v = 0;
+
+	assert_true(end == text->data + text->len - 1);
+	assert_true(json_int(json_get(json_root(doc), "v"), &v));
+	assert_int_equal(v, 1);
+	assert_string_equal(json_str(json_get(json_root(doc), "type")), type);
+	return doc;
+}
+
+static int64_t number(const struct json *v, const char *key)
+{
+	int64_t n = -1;
+
+	if (!json_int(json_get(v, key), &n))
+		fail_msg("%s is no number", key);
+	return n;
+}
+
+static size_t count(const char *text, const char *part)
+{
+	size_t n = 0;
+
+	while ((text = strstr(text, part))) {
+		n++;
+		text += strlen(part);
+	}
+	return n;
+}
+
+/* Names and sizes */
+
+static void test_report__names(void **state)
+{
+	static const struct {
+		const char *name;
+		const char *shown;
+	} cases[] = {
+		{ "a/b c.html", "a/b c.html" },
+		{ "", "" },
+		{ "caf\xc3\xa9 \xe6\x97\xa5", "caf\xc3\xa9 \xe6\x97\xa5" },
+		{ "a\nb\r\t\x1b[31m\x7f", "a\\x0ab\\x0d\\x09\\x1b[31m\\x7f" },
+		/* not UTF-8, cut off, a surrogate */
+		{ "\xff", "\\xff" },
+		{ "a\xc3", "a\\xc3" },
+		{ "\xed\xa0\x80", "\\xed\\xa0\\x80" },
+		/* characters that turn text around, end lines, or are C1 controls */
+		{ "a\xe2\x80\xae"
+		  "b",
+		  "a\\xe2\\x80\\xaeb" },
+		{ "\xe2\x80\x8e\xe2\x80\x8f", "\\xe2\\x80\\x8e\\xe2\\x80\\x8f" },
+		{ "\xe2\x81\xa6\xe2\x81\xa9", "\\xe2\\x81\\xa6\\xe2\\x81\\xa9" },
+		{ "\xd8\x9c", "\\xd8\\x9c" },
+		{ "\xe2\x80\xa8\xe2\x80\xa9", "\\xe2\\x80\\xa8\\xe2\\x80\\xa9" },
+		{ "\xc2\x85\xc2\x9b", "\\xc2\\x85\\xc2\\x9b" },
+		/* the neighbours of these */
+		{ "\xe2\x80\x90\xe2\x80\xaf\xc2\xa0\xe2\x81\xa5",
+		  "\xe2\x80\x90\xe2\x80\xaf\xc2\xa0\xe2\x81\xa5" },
+		/* what the GitHub runner takes for commands */
+		{ "::error::x", "\\x3a:error::x" },
+		{ "  ::error::x", "  \\x3a:error::x" },
+		{ "\xc2\xa0::error::x", "\xc2\xa0\\x3a:error::x" },
+		{ "std::vector", "std::vector" },
+		{ "/::x", "/::x" },
+		{ "##[error]x", "\\x23#[error]x" },
+		{ "a ##[error]x", "a \\x23#[error]x" },
+		{ "###[error]", "#\\x23#[error]" },
+		{ "##", "##" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		CLEANUP(buf) struct buf out = BUF_INIT(4096);
+
+		report_name(&out, cases[i].name);
+		assert_string_equal(out.data, cases[i].shown);
+	}
+}
+
+static void test_report__sizes(void **state)
+{
+	static const struct {
+		int64_t bytes;
+		const char *shown;
+	} cases[] = {
+		{ 0, "0 B" },
+		{ 999, "999 B" },
+		{ 1000, "1.0 kB" },
+		{ 9940, "9.9 kB" },
+		{ 9960, "10 kB" },
+		{ 999499, "999 kB" },
+		{ 999500, "1.0 MB" },
+		{ 1234567, "1.2 MB" },
+		{ 45600000, "46 MB" },
+		{ 2500000000, "2.5 GB" },
+		{ 7000000000000, "7.0 TB" },
+		{ INT64_MAX, "9223372 TB" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		CLEANUP(buf) struct buf out = BUF_INIT(4096);
+
+		report_size(&out, cases[i].bytes);
+		assert_string_equal(out.data, cases[i].shown);
+	}
+}
+
+/* Text */
+
+static void strip_colors(struct buf *text)
+{
+	char *to = text->data;
+
+	for (const char *from = text->data; *from; from++) {
+		if (*from == '\033')
+			from += strcspn(from, "m");
+		else
+			*to++ = *from;
+	}
+	*to = '\0';
+}
+
+static void print_all(const struct plan_case *c, bool color, struct buf *out)
+{
+	struct report_style style = { .color = color, .max_rows = 0 };
+
+	report_plan_text(&c->outcome.plan, &style, out);
+	report_outcome_text(&c->outcome, &style, out);
+}
+
+static void test_report__colors_only_when_asked(void **state)
+{
+	CLEANUP(buf) struct buf plain = BUF_INIT(TEXT_MAX);
+	CLEANUP(buf) struct buf colored = BUF_INIT(TEXT_MAX);
+	struct plan_case c;
+
+	(void)state;
+	read_case(
+		&c,
+		CONFIG "max-delete 0\n" SITE(
+			"one") "file new x\nfile changed y\nobject changed z\n"
+			       "object gone z\nnote warning careful\nnote note easy\ndone\n");
+	print_all(&c, false, &plain);
+	print_all(&c, true, &colored);
+	assert_null(strchr(plain.data, '\033'));
+	assert_true(count(colored.data, "\033[3") >= 6);
+	assert_int_equal(count(colored.data, "\033[3"), count(colored.data, "\033[0m"));
+	strip_colors(&colored);
+	assert_string_equal(colored.data, plain.data);
+	plan_case_release(&c);
+}
+
+static void test_report__rows_are_limited_and_counted(void **state)
+{
+	static const struct {
+		size_t max_rows;
+		size_t rows;
+		const char *more;
+	} cases[] = {
+		{ 0, 20, NULL },
+		{ 20, 20, NULL },
+		{ 19, 19, "    ... and 1 more\n" },
+		{ 1, 1, "    ... and 19 more\n" },
+	};
+	struct plan_case c;
+
+	(void)state;
+	read_case(&c, CONFIG SITE("one") "many 20 file p% new\n");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		CLEANUP(buf) struct buf out = BUF_INIT(TEXT_MAX);
+		struct report_style style = { .max_rows = cases[i].max_rows };
+
+		report_plan_text(&c.outcome.plan, &style, &out);
+		assert_int_equal(count(out.data, "    upload"), cases[i].rows);
+		if (cases[i].more)
+			assert_non_null(strstr(out.data, cases[i].more));
+		else
+			assert_null(strstr(out.data, "more"));
+	}
+	plan_case_release(&c);
+}
+
+/* JSON */
+
+static void test_report__a_dry_run_names_every_step(void **state)
+{
+	CLEANUP(buf) struct buf out = BUF_INIT(TEXT_MAX);
+	struct plan_case c;
+	const struct json *steps;
+	struct json_doc *doc;
+
+	(void)state;
+	read_case(
+		&c,
+		CONFIG SITE(
+			"one") "file a new\nfile b same\nobject b same other-headers\n"
+			       "file c.html new\nobject c.html old\nobject d old\n" SITE(
+				       "two") "file same same\nobject same same\n");
+	report_plan_json(&c.outcome.plan, 0, &out);
+	doc = parse_line(&out, "plan");
+	steps = json_get(json_root(doc), "steps");
+	assert_int_equal(json_len(steps), c.outcome.plan.steps.len);
+	for (size_t i = 0; i < json_len(steps); i++) {
+		const struct step *s = &c.outcome.plan.steps.items[i];
+		const struct json *step = json_at(steps, i);
+
+		assert_int_equal(number(step, "step"), i);
+		assert_string_equal(json_str(json_get(step, "kind")),
+				    step_kind_name(s->kind));
+		if (s->kind != STEP_INVALIDATE)
+			assert_non_null(json_str(json_get(step, "key")));
+		else
+			assert_int_equal(json_len(json_get(step, "paths")),
+					 s->cover.patterns.len);
+	}
+	json_doc_free(doc);
+	plan_case_release(&c);
+}
+
+static void test_report__a_long_plan_is_cut_and_says_so(void **state)
+{
+	static const size_t limits[] = { 2000, 20000, 120000, 1000000, 0 };
+	struct plan_case c;
+	const size_t *n_steps = &c.outcome.plan.steps.len;
+
+	(void)state;
+	read_case(&c, CONFIG SITE("one") "many 1000 file some/folder/page%.html new\n"
+					 "many 500 note warning so and so %\n");
+	for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++) {
+		CLEANUP(buf) struct buf out = BUF_INIT(TEXT_MAX);
+		struct json_doc *doc;
+		const struct json *root;
+		size_t steps;
+		size_t notes;
+
+		buf_str(&out, ""); /* what stands before does not count */
+		report_plan_json(&c.outcome.plan, limits[i], &out);
+		assert_false(out.overflowed);
+		if (limits[i])
+			assert_true(out.len <= limits[i]);
+		doc = parse_line(&out, "plan");
+		root = json_root(doc);
+		steps = json_len(json_get(root, "steps"));
+		notes = json_len(json_get(root, "notes"));
+		/* Cut late, too: half of it is always used. */
+		if (steps < *n_steps) {
+			assert_true(out.len >= limits[i] / 2);
+			assert_int_equal(number(root, "steps_left_out"),
+					 *n_steps - steps);
+		} else {
+			assert_null(json_get(root, "steps_left_out"));
+		}
+		if (notes < 500)
+			assert_int_equal(number(root, "notes_left_out"), 500 - notes);
+		else
+			assert_null(json_get(root, "notes_left_out"));
+		if (!limits[i])
+			assert_true(steps == *n_steps && notes == 500);
+		json_doc_free(doc);
+	}
+	plan_case_release(&c);
+}
+
+static void test_report__patterns_that_fit(void **state)
+{
+	struct plan_case c;
+
+	(void)state;
+	read_case(
+		&c,
+		CONFIG "max-wildcards 1\n" SITE(
+			"one") "many 50 file a%x.html new\nmany 50 object a%x.html old\n"
+			       "many 50 file a%.html same\nmany 50 object a%.html same\n");
+	for (size_t most = 2; most < 2000; most += 37) {
+		CLEANUP(buf) struct buf out = BUF_INIT(TEXT_MAX);
+		size_t left = report_patterns_json(&c.outcome, most, &out);
+		struct json_doc *doc = parse(&out);
+
+		assert_true(out.len <= most);
+		assert_int_equal(json_len(json_root(doc)) + left, 50);
+		assert_true(left == 0 || out.len + strlen("\"/a10x.html\",") + 4 > most);
+		json_doc_free(doc);
+	}
+	plan_case_release(&c);
+}
+
+static void test_report__only_accepted_patterns_count(void **state)
+{
+	static const struct {
+		const char *end;
+		const char *patterns;
+	} cases[] = {
+		{ "planned\n", "[\"/a\"]" },
+		{ "done\n", "[\"/a\"]" },
+		{ "partial 3\nfails-with partial x\n", "[\"/a\"]" },
+		{ "partial 2\nfails-with partial x\n", "[]" },
+		{ "refused\nfails-with locked x\n", "[]" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		CLEANUP(buf) struct buf text = BUF_INIT(4096);
+		CLEANUP(buf) struct buf out = BUF_INIT(4096);
+		struct plan_case c;
+
+		buf_printf(&text,
+			   CONFIG SITE("one") "file a new\nobject a old\n"
+					      "file b s\nobject b s\n%s",
+			   cases[i].end);
+		read_case(&c, text.data);
+		assert_int_equal(report_patterns_json(&c.outcome, 4096, &out), 0);
+		assert_string_equal(out.data, cases[i].patterns);
+		plan_case_release(&c);
+	}
+}
+
+static void test_report__the_result_tells_how_it_ended(void **state)
+{
+	static const struct {
+		const char *end;
+		const char *verdict;
+		const char *error_code;
+		int exit;
+		bool changed;
+	} cases[] = {
+		{ "planned\n", "planned", NULL, 0, true },
+		{ "done\n", "done", NULL, 0, true },
+		{ "superseded c it is newer\n", "superseded", NULL, 0, false },
+		{ "partial 2\nfails-with partial x\n", "partial", "partial", 4, true },
+		{ "partial 1\nfails-with cancelled x\n", "partial", "cancelled", 4,
+		  false },
+		{ "failed\nfails-with credentials x\n", "failed", "credentials", 3,
+		  false },
+		{ "failed\nfails-with usage x\n", "failed", "usage", 2, false },
+		{ "refused\nfails-with limit x\n", "refused", "limit", 5, false },
+		{ "unverified\nfails-with timeout x\n", "unverified", "timeout", 1,
+		  true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		CLEANUP(buf) struct buf text = BUF_INIT(4096);
+		CLEANUP(buf) struct buf out = BUF_INIT(65536);
+		struct plan_case c;
+		struct json_doc *doc;
+		const struct json *root;
+
+		buf_printf(&text, CONFIG SITE("one") "file a new\nobject a old\n%s",
+			   cases[i].end);
+		read_case(&c, text.data);
+		report_result_json(&c.outcome, &out);
+		doc = parse_line(&out, "result");
+		root = json_root(doc);
+		assert_string_equal(json_str(json_get(root, "verdict")),
+				    cases[i].verdict);
+		assert_int_equal(number(root, "exit"), cases[i].exit);
+		assert_int_equal(json_is_true(json_get(root, "changed")),
+				 cases[i].changed);
+		if (cases[i].error_code) {
+			assert_string_equal(json_str(json_get(root, "error_code")),
+					    cases[i].error_code);
+			assert_string_equal(json_str(json_get(root, "error")), "x");
+		} else {
+			assert_null(json_get(root, "error"));
+		}
+		json_doc_free(doc);
+		plan_case_release(&c);
+	}
+}
+
+static void test_report__a_head_that_is_not_known_is_null(void **state)
+{
+	CLEANUP(buf) struct buf out = BUF_INIT(65536);
+	struct outcome o = { .verdict = VERDICT_FAILED };
+	struct json_doc *doc;
+
+	(void)state;
+	error_set(&o.error, ERR_USAGE, "there is no option --x");
+	report_result_json(&o, &out);
+	doc = parse_line(&out, "result");
+	assert_int_equal(json_type(json_get(json_root(doc), "head")), JSON_NULL);
+	assert_int_equal(number(json_root(doc), "exit"), 2);
+	json_doc_free(doc);
+}
+
+static void test_report__progress(void **state)
+{
+	CLEANUP(buf) struct buf out = BUF_INIT(65536);
+	struct report_progress p = {
+		.bytes = 1, .bytes_total = 2, .steps = 3, .steps_total = 4
+	};
+	struct json_doc *doc;
+
+	(void)state;
+	report_progress_json(&p, &out);
+	doc = parse_line(&out, "progress");
+	assert_int_equal(number(json_root(doc), "bytes"), 1);
+	assert_int_equal(number(json_root(doc), "steps_total"), 4);
+	assert_null(json_get(json_root(doc), "waiting"));
+	json_doc_free(doc);
+	buf_clear(&out);
+	p.waiting = "for \"it\"\n";
+	report_progress_json(&p, &out);
+	doc = parse_line(&out, "progress");
+	assert_string_equal(json_str(json_get(json_root(doc), "waiting")), p.waiting);
+	assert_null(json_get(json_root(doc), "bytes"));
+	json_doc_free(doc);
+}
+
+/* Summaries */
+
+/* What is opened is closed, and the rows of tables are whole. */
+static void assert_sound(const struct buf *summary)
+{
+	const char *line = summary->data;
+
+	assert_false(summary->overflowed);
+	assert_int_equal(count(summary->data, "<details>"),
+			 count(summary->data, "</details>"));
+	assert_int_equal(count(summary->data, "<code>"), count(summary->data, "</code>"));
+	while (*line) {
+		size_t n = strcspn(line, "\n");
+
+		if (line[0] == '|' && line[n - 1] != '|')
+			fail_msg("a row is cut: %.*s", (int)n, line);
+		line += n + (line[n] == '\n');
+	}
+}
+
+static void test_report__a_long_summary_is_cut_and_says_so(void **state)
+{
+	static const char *const sites[] = { "one", "two" };
+	CLEANUP(buf) struct buf text = BUF_INIT(TEXT_MAX);
+	CLEANUP(buf) struct buf name = BUF_INIT(4096);
+	CLEANUP(buf) struct buf out = BUF_INIT(TEXT_MAX);
+	struct plan_case c;
+
+	(void)state;
+	/* The longest names there are, all of what takes most to write down. */
+	for (size_t i = 0; i < 250; i++)
+		buf_str(&name, "\\x01\\x02|");
+	buf_str(&text, CONFIG);
+	for (size_t i = 0; i < 2; i++)
+		buf_printf(&text,
+			   "site %s\ndeployed a\nrecorded E1\ndistribution E1\n"
+			   "behavior * ours\nerror 404 /404.html 300\n"
+			   "many 150 file f%%%s.html new\n"
+			   "many 150 object f%%%s.html old\n"
+			   "many 150 file f%%%s.htmlx same\n"
+			   "many 150 object f%%%s.htmlx same\n",
+			   sites[i], name.data, name.data, name.data, name.data);
+	buf_printf(&text, "max-paths 3000\nmany 200 note warning %s %%\n", name.data);
+	read_case(&c, text.data);
+	report_summary(&c.outcome, NULL, &out);
+	assert_true(out.len < RUNNER_MAX);
+	assert_sound(&out);
+	/* Each of two tables, two lists of paths and the notes says what it lacks, and has
+	 * something to show. */
+	assert_int_equal(count(out.data, "\n... and "), 5);
+	assert_true(count(out.data, "| upload | modified |") >= 2);
+	assert_true(count(out.data, "- <code>/") >= 2);
+	assert_non_null(strstr(out.data, "- **Warning:**"));
+	assert_non_null(strstr(out.data, "**Cost:**"));
+	plan_case_release(&c);
+}
+
+static void test_report__costs(void **state)
+{
+	static const struct {
+		int paths;
+		const char *cost;
+	} cases[] = {
+		{ 1, "$0.005 in all" },     { 2, "$0.01 in all" },
+		{ 3, "$0.015 in all" },     { 20, "$0.10 in all" },
+		{ 101, "$0.505 in all" },   { 1000, "$5.00 in all" },
+		{ 2999, "$14.995 in all" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		CLEANUP(buf) struct buf text = BUF_INIT(4096);
+		CLEANUP(buf) struct buf out = BUF_INIT(TEXT_MAX);
+		struct plan_case c;
+
+		/* Held ones everywhere between: no wildcard is of use. */
+		buf_printf(
+			&text,
+			CONFIG "max-paths 3000\n" SITE(
+				"one") "many %d file %%.html new\nmany %d object %%.html old\n"
+				       "many %d file %%.htmlx same\nmany %d object %%.htmlx same\n"
+				       "file x s\nobject x s\n",
+			cases[i].paths, cases[i].paths, cases[i].paths, cases[i].paths);
+		read_case(&c, text.data);
+		report_summary(&c.outcome, NULL, &out);
+		if (!strstr(out.data, cases[i].cost))
+			fail_msg("%d paths: no %s in %s", cases[i].paths, cases[i].cost,
+				 strstr(out.data, "**Cost"));
+		plan_case_release(&c);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_report__names),
+		cmocka_unit_test(test_report__sizes),
+		cmocka_unit_test(test_report__colors_only_when_asked),
+		cmocka_unit_test(test_report__rows_are_limited_and_counted),
+		cmocka_unit_test(test_report__a_dry_run_names_every_step),
+		cmocka_unit_test(test_report__a_long_plan_is_cut_and_says_so),
+		cmocka_unit_test(test_report__patterns_that_fit),
+		cmocka_unit_test(test_report__only_accepted_patterns_count),
+		cmocka_unit_test(test_report__the_result_tells_how_it_ended),
+		cmocka_unit_test(test_report__a_head_that_is_not_known_is_null),
+		cmocka_unit_test(test_report__progress),
+		cmocka_unit_test(test_report__a_long_summary_is_cut_and_says_so),
+		cmocka_unit_test(test_report__costs),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
