@@ -1,13 +1,14 @@
 #include "action/options.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stddef.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/str.h"
 
-enum kind { FLAG, TEXT, NUMBER };
+enum kind { FLAG, TEXT, CHOICE, NUMBER };
 
 struct row {
 	const char *name; /* of the option, and of the input unless that is given */
@@ -16,7 +17,7 @@ struct row {
 	enum kind kind;
 	size_t offset;
 	const char *input; /* "" none */
-	const char *value; /* what --help calls it */
+	const char *value; /* what --help calls it; of a choice: all there is */
 	int64_t min, max;
 	const char *help; /* NULL: not shown */
 };
@@ -46,12 +47,12 @@ static const struct row rows[] = {
 	  "the CloudFront distributions in front of it" },
 	{ "url", NULL, 0, TEXT, AT(url), NULL, "URL", 0, 0,
 	  "where the site is looked at" },
-	{ "source", NULL, 0, TEXT, AT(source), NULL, "commit|worktree|auto", 0, 0,
+	{ "source", NULL, 0, CHOICE, AT(source), NULL, "commit|worktree|auto", 0, 0,
 	  "whether the commit's files or those on the disk are deployed" },
 	{ "site", NULL, 0, TEXT, AT(site), NULL, "NAME", 0, 0,
 	  "only this site of the configuration file" },
 	{ "region", "aws-region", 0, TEXT, AT(region), "aws-region", "REGION", 0, 0,
-	  "the AWS region" },
+	  "the AWS region (also --aws-region)" },
 	{ "role-to-assume", NULL, 0, TEXT, AT(role_to_assume), NULL, "ARN", 0, 0,
 	  "the role to take on with the job's OIDC token" },
 	{ "wait", NULL, 0, FLAG, AT(wait), NULL, NULL, 0, 0,
@@ -73,7 +74,7 @@ static const struct row rows[] = {
 	{ "json", NULL, 0, FLAG, AT(json), "", NULL, 0, 0, "JSON lines instead of text" },
 	{ "quiet", NULL, 'q', FLAG, AT(quiet), "", NULL, 0, 0, "only the outcome" },
 	{ "verbose", NULL, 'v', FLAG, AT(verbose), "", NULL, 0, 0, "each request" },
-	{ "color", NULL, 0, TEXT, AT(color), "", "auto|always|never", 0, 0, "colours" },
+	{ "color", NULL, 0, CHOICE, AT(color), "", "auto|always|never", 0, 0, "colours" },
 	{ "help", NULL, 'h', FLAG, AT(help), "", NULL, 0, 0, "this text" },
 	{ "version", NULL, 0, FLAG, AT(version), "", NULL, 0, 0, "the version" },
 	{ "print-inputs", NULL, 0, FLAG, AT(print_inputs), "", NULL, 0, 0, NULL },
@@ -86,15 +87,16 @@ static const struct {
 	const char *name;
 	const char *value;
 } fallbacks[] = {
-	{ "source", "auto" },
-	{ "max-paths", "100" },
-	{ "concurrency", "16" },
-	{ "lock-timeout", "600" },
+	{ "source", "auto" },      { "max-paths", "100" }, { "concurrency", "16" },
+	{ "lock-timeout", "600" }, { "color", "auto" },
 };
 
 enum { N_FALLBACKS = sizeof(fallbacks) / sizeof(*fallbacks) };
 
 static const char *const commands[] = { "deploy", "status" };
+
+/* Names that differ in this many letters are no slip of the fingers. */
+enum { FAR = 4 };
 
 const char *options_env(const char *const *env, const char *name)
 {
@@ -134,24 +136,58 @@ static int truth(const char *text)
 	return -1;
 }
 
+/* Whether a word is one of "this|that|other". */
+static bool is_choice(const char *choices, const char *word)
+{
+	size_t n = strlen(word);
+
+	while (*choices) {
+		size_t len = strcspn(choices, "|");
+
+		if (len == n && strncmp(choices, word, n) == 0)
+			return true;
+		choices += len + (choices[len] == '|');
+	}
+	return false;
+}
+
+static int set_number(const struct row *r, const char *named, const char *value, void *at,
+		      struct error *err)
+{
+	int64_t n;
+
+	if (str_to_i64(value, r->min, r->max, &n)) {
+		memcpy(at, &n, sizeof(n));
+		return 0;
+	}
+	if (r->max == INT64_MAX)
+		return error_set(err, ERR_USAGE,
+				 "%s: \"%s\" is not a number, %" PRId64 " or more", named,
+				 value, r->min);
+	return error_set(err, ERR_USAGE,
+			 "%s: \"%s\" is not a number from %" PRId64 " to %" PRId64, named,
+			 value, r->min, r->max);
+}
+
+/* named: how the user calls it. A flag without a value is true. */
 static int set(struct options *o, const struct row *r, const char *named,
 	       const char *value, struct error *err)
 {
 	char *at = (char *)o + r->offset;
-	int64_t n;
 	int yes;
 
 	switch (r->kind) {
+	case CHOICE:
+		if (!is_choice(r->value, value))
+			return error_set(err, ERR_USAGE, "%s: \"%s\" is none of %s",
+					 named, value, r->value);
+		memcpy(at, &value, sizeof(value));
+		return 0;
 	case TEXT:
 		memcpy(at, &value, sizeof(value));
 		return 0;
 	case NUMBER:
-		if (!str_to_i64(value, r->min, r->max, &n))
-			return error_set(err, ERR_USAGE, "%s: \"%s\" is not a number %s",
-					 named, value,
-					 r->max == INT64_MAX ? "from 0" : "in its range");
-		memcpy(at, &n, sizeof(n));
-		return 0;
+		return set_number(r, named, value, at, err);
 	case FLAG:
 		yes = value ? truth(value) : 1;
 		if (yes < 0)
@@ -174,22 +210,42 @@ static void take_fallbacks(struct options *o)
 	}
 }
 
+static const char *input_value(const struct row *r, const char *const *env)
+{
+	CLEANUP(buf) struct buf name = BUF_INIT(128);
+
+	buf_str(&name, "INPUT_");
+	for (const char *c = input_of(r); *c; c++)
+		buf_char(&name, *c == '-'                ? '_'
+				: *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A')
+							 : *c);
+	return options_env(env, name.data);
+}
+
+/* As the runner's own library does it: a block of YAML ends in a line's end. */
+static const char *trimmed(struct arena *arena, const char *text)
+{
+	static const char blanks[] = " \t\r\n";
+	size_t n;
+
+	text += strspn(text, blanks);
+	n = strlen(text);
+	if (!n || !strchr(blanks, text[n - 1]))
+		return text;
+	while (n && strchr(blanks, text[n - 1]))
+		n--;
+	return arena_strndup(arena, text, n);
+}
+
 static int take_inputs(struct options *o, const char *const *env, struct error *err)
 {
 	for (size_t i = 0; i < N_ROWS; i++) {
-		CLEANUP(buf) struct buf name = BUF_INIT(128);
-		const char *value;
+		const struct row *r = &rows[i];
+		const char *value = *input_of(r) ? input_value(r, env) : NULL;
 
-		if (!*input_of(&rows[i]))
-			continue;
-		buf_str(&name, "INPUT_");
-		for (const char *c = input_of(&rows[i]); *c; c++)
-			buf_char(&name, *c == '-'                ? '_'
-					: *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A')
-								 : *c);
-		value = options_env(env, name.data);
-		if (!str_empty(value) &&
-		    set(o, &rows[i], input_of(&rows[i]), value, err) < 0)
+		if (value)
+			value = trimmed(&o->arena, value);
+		if (!str_empty(value) && set(o, r, input_of(r), value, err) < 0)
 			return error_wrap(err, "input");
 	}
 	return 0;
@@ -216,90 +272,179 @@ static const struct row *find_letter(char letter)
 	return NULL;
 }
 
-static int unknown(const char *arg, struct error *err)
+static void consider(const char *name, const char *candidate, unsigned *least,
+		     const char **nearest)
 {
-	const char *nearest = NULL;
-	unsigned least = 4;
+	unsigned d = candidate ? str_distance(name, candidate) : *least;
 
-	for (size_t i = 0; i < N_ROWS; i++) {
-		unsigned d = str_distance(arg + 2, rows[i].name);
-
-		if (rows[i].help && d < least) {
-			least = d;
-			nearest = rows[i].name;
-		}
+	if (d < *least) {
+		*least = d;
+		*nearest = candidate;
 	}
-	if (str_starts(arg, "--") && nearest)
-		return error_set(err, ERR_USAGE,
-				 "there is no option %s: did you mean --%s?", arg,
-				 nearest);
-	return error_set(err, ERR_USAGE, "there is no option %s: see crc-action --help",
-			 arg);
 }
 
-/* Takes argv[*i], and the next one if it is its value. */
-static int take_option(struct options *o, char **argv, int argc, int *i,
-		       struct error *err)
+/* A short name is near to everything. */
+static unsigned far_from(const char *name)
 {
-	const char *arg = argv[*i];
-	const char *equals = strchr(arg, '=');
-	const char *value = equals ? equals + 1 : NULL;
-	const struct row *r;
+	size_t n = strlen(name);
 
-	if (str_starts(arg, "--"))
-		r = find_row(arg + 2,
-			     equals ? (size_t)(equals - arg - 2) : strlen(arg) - 2);
-	else
-		r = arg[1] && !arg[2] ? find_letter(arg[1]) : NULL;
-	if (!r)
-		return unknown(arg, err);
-	if (r->kind != FLAG && !value) {
-		if (*i + 1 >= argc)
-			return error_set(err, ERR_USAGE, "%s needs a value: %s", arg,
-					 r->value);
-		value = argv[++*i];
+	return n < FAR ? (unsigned)n : FAR;
+}
+
+static int unknown_option(const char *name, struct error *err)
+{
+	const char *nearest = NULL;
+	unsigned least = far_from(name);
+
+	for (size_t i = 0; i < N_ROWS; i++) {
+		if (!rows[i].help)
+			continue;
+		consider(name, rows[i].name, &least, &nearest);
+		consider(name, rows[i].alias, &least, &nearest);
 	}
-	return set(o, r, arg, value, err);
+	if (nearest)
+		return error_set(err, ERR_USAGE,
+				 "there is no option --%s: did you mean --%s?", name,
+				 nearest);
+	return error_set(err, ERR_USAGE, "there is no option --%s: see crc-action --help",
+			 name);
+}
+
+struct arguments {
+	char **argv;
+	int argc;
+	int at;
+};
+
+/* The next argument as an option's value. What looks like an option is one that was
+ * forgotten to be given a value before; "--name=--value" is how to say it. */
+static const char *next_value(struct arguments *a)
+{
+	if (a->at + 1 >= a->argc || str_starts(a->argv[a->at + 1], "--"))
+		return NULL;
+	return a->argv[++a->at];
+}
+
+static int take_value(struct options *o, const struct row *r, const char *named,
+		      const char *value, struct error *err)
+{
+	if (r->kind != FLAG && !value)
+		return error_set(err, ERR_USAGE, "%s needs a value: %s", named, r->value);
+	return set(o, r, named, value, err);
+}
+
+/* "--name", "--name value", "--name=value" */
+static int take_long(struct options *o, struct arguments *a, struct error *err)
+{
+	CLEANUP(buf) struct buf named = BUF_INIT(1 << 20);
+	const char *name = a->argv[a->at] + 2;
+	size_t n = strcspn(name, "=");
+	const char *value = name[n] ? name + n + 1 : NULL;
+	const struct row *r = find_row(name, n);
+
+	buf_printf(&named, "--%.*s", (int)n, name);
+	if (!r)
+		return unknown_option(named.data + 2, err);
+	if (r->kind != FLAG && !value)
+		value = next_value(a);
+	return take_value(o, r, named.data, value, err);
+}
+
+/* "-n", "-nv", "-C dir", "-Cdir" */
+static int take_letters(struct options *o, struct arguments *a, struct error *err)
+{
+	for (const char *c = a->argv[a->at] + 1; *c; c++) {
+		const struct row *r = find_letter(*c);
+		const char named[] = { '-', *c, '\0' };
+
+		if (!r)
+			return error_set(err, ERR_USAGE,
+					 "there is no option %s: see crc-action --help",
+					 named);
+		if (r->kind != FLAG)
+			return take_value(o, r, named, c[1] ? c + 1 : next_value(a), err);
+		if (take_value(o, r, named, NULL, err) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 static int take_command(struct options *o, const char *arg, struct error *err)
 {
+	const char *nearest = NULL;
+	unsigned least = far_from(arg);
+
 	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
+		consider(arg, commands[i], &least, &nearest);
 		if (str_eq(arg, commands[i])) {
 			o->command = commands[i];
 			return 0;
 		}
 	}
+	if (nearest)
+		return error_set(err, ERR_USAGE,
+				 "there is no command %s: did you mean %s?", arg,
+				 nearest);
 	return error_set(err, ERR_USAGE, "there is no command %s: see crc-action --help",
 			 arg);
+}
+
+static int take_arguments(struct options *o, struct arguments *a, struct error *err)
+{
+	bool command_seen = false;
+	bool options_end = false;
+
+	for (; a->at < a->argc; a->at++) {
+		const char *arg = a->argv[a->at];
+		bool is_option = !options_end && arg[0] == '-' && arg[1];
+		int rc;
+
+		if (is_option && str_eq(arg, "--")) {
+			options_end = true;
+			continue;
+		}
+		if (is_option)
+			rc = arg[1] == '-' ? take_long(o, a, err)
+					   : take_letters(o, a, err);
+		else if (command_seen)
+			rc = error_set(err, ERR_USAGE, "one command at a time: %s", arg);
+		else
+			rc = take_command(o, arg, err);
+		if (rc < 0)
+			return -1;
+		command_seen |= !is_option;
+	}
+	return 0;
+}
+
+/* So that what is wrong with the arguments before it is told in JSON as well. */
+static bool asks_for_json(int argc, char **argv)
+{
+	for (int i = 1; i < argc && !str_eq(argv[i], "--"); i++)
+		if (str_eq(argv[i], "--json"))
+			return true;
+	return false;
+}
+
+void options_release(struct options *o)
+{
+	arena_release(&o->arena);
 }
 
 int options_parse(struct options *o, int argc, char **argv, const char *const *env,
 		  struct error *err)
 {
-	bool command_seen = false;
+	struct arguments arguments = { argv, argc, 1 };
 
 	*o = (struct options){
 		.command = "deploy",
+		.json = asks_for_json(argc, argv),
 		.max_delete = -1,
 	};
 	take_fallbacks(o);
 	if (take_inputs(o, env, err) < 0)
 		return -1;
-	for (int i = 1; i < argc; i++) {
-		if (argv[i][0] == '-' && argv[i][1]) {
-			if (take_option(o, argv, argc, &i, err) < 0)
-				return -1;
-		} else if (command_seen || take_command(o, argv[i], err) < 0) {
-			return command_seen
-				       ? error_set(err, ERR_USAGE,
-						   "one command at a time: %s", argv[i])
-				       : -1;
-		} else {
-			command_seen = true;
-		}
-	}
-	return 0;
+	return take_arguments(o, &arguments, err);
 }
 
 static void help_row(const struct row *r, struct buf *out)

@@ -2,21 +2,23 @@
  * environment names, and the test that action.yml agrees.
  *
  * A value comes from the command line, else from INPUT_NAME (hyphens as underscores, which
- * action.yml sets), else it is the default. */
+ * action.yml sets; white space around it does not count, and an empty one is none), else it
+ * is the default. */
 #ifndef ACTION_OPTIONS_H
 #define ACTION_OPTIONS_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "base/error.h"
 
-enum option_color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
-
 struct options {
+	struct arena arena;
 	const char *command; /* "deploy", "status" */
-	/* Strings are borrowed from argv and the environment; NULL: not given. */
+	/* Strings are borrowed from argv and the environment, or the arena's; NULL: not
+	 * given. "" takes away what a configuration file says. */
 	const char *config;
 	const char *repo;
 	const char *head;
@@ -31,7 +33,7 @@ struct options {
 	const char *site;
 	const char *region;
 	const char *role_to_assume;
-	const char *color;
+	const char *color; /* "auto", "always", "never" */
 	bool dry_run;
 	bool offline;
 	bool wait;
@@ -51,9 +53,11 @@ struct options {
 };
 
 /* env: NAME=VALUE..., NULL-terminated. -1: ERR_USAGE, naming the option or the input and the
- * nearest known one. */
+ * nearest known one; json is as it was asked for. Released either way. */
 int options_parse(struct options *o, int argc, char **argv, const char *const *env,
 		  struct error *err);
+
+void options_release(struct options *o);
 
 void options_help(struct buf *out);
 
