@@ -25,14 +25,12 @@ void settings_release(struct settings *s)
 
 /* The commit */
 
-static int find_head(struct settings *s, const struct options *o, const struct github *g,
-		     struct repo *repo, struct error *err)
+/* On a runner too: when it is not what the event names, somebody checked it out on purpose. */
+static int find_head(struct settings *s, const struct options *o, struct repo *repo,
+		     struct error *err)
 {
 	const char *revision = o->head ? o->head : "HEAD";
 
-	/* On a runner, what the event names; a checkout of something else is what its user
-	 * checked out on purpose, so HEAD decides when the two differ. */
-	(void)g;
 	if (repo_resolve(repo, revision, &s->head, err) < 0)
 		return error_wrap(err, "head");
 	return 0;
@@ -50,14 +48,21 @@ static void find_ref(struct settings *s, const struct github *g, struct repo *re
 
 /* The file */
 
+/* 1: read; 0: there is none, and *err is clear; -1: it is there and cannot be read, which must
+ * not pass for "none". */
+
 static int read_committed(const struct settings *s, struct repo *repo, const char *path,
 			  struct buf *out, struct error *err)
 {
 	struct repo_item item;
 
-	if (repo_lookup(repo, &s->head, path, &item, err) < 0)
-		return -1;
-	return repo_blob(repo, &item.id, path, out, err);
+	if (repo_lookup(repo, &s->head, path, &item, err) < 0) {
+		if (err->code != ERR_NOT_FOUND)
+			return -1;
+		error_clear(err);
+		return 0;
+	}
+	return repo_blob(repo, &item.id, path, out, err) < 0 ? -1 : 1;
 }
 
 static int read_disk(struct repo *repo, const char *path, struct buf *out,
@@ -69,30 +74,34 @@ static int read_disk(struct repo *repo, const char *path, struct buf *out,
 	if (path[0] != '/' && top)
 		buf_printf(&full, "%s/", top);
 	buf_str(&full, path);
-	return fs_read(full.data, out, err);
+	if (fs_read(full.data, out, err) < 0) {
+		if (err->code != ERR_NOT_FOUND)
+			return -1;
+		error_clear(err);
+		return 0;
+	}
+	return 1;
 }
 
-/* 1: read; 0: there is none; -1: error. */
 static int read_config(struct settings *s, const struct options *o, struct repo *repo,
 		       struct buf *text, struct error *err)
 {
 	const char *path = o->config ? o->config : default_config;
+	bool in_repo = path[0] != '/';
+	int found = in_repo ? read_committed(s, repo, path, text, err) : 0;
 
-	if (path[0] != '/' && read_committed(s, repo, path, text, err) == 0)
-		return 1;
-	buf_clear(text);
-	error_clear(err);
-	if (read_disk(repo, path, text, err) == 0) {
-		if (path[0] != '/')
+	if (found == 0) {
+		found = read_disk(repo, path, text, err);
+		if (found == 1 && in_repo)
 			s->source_note =
 				"the configuration file is not committed: taken from "
 				"the disk";
-		return 1;
 	}
-	if (o->config)
-		return error_wrap(err, "configuration %s", path);
-	error_clear(err);
-	return 0;
+	if (found == 0 && o->config)
+		return error_set(
+			err, ERR_NOT_FOUND,
+			"configuration %s: neither in the commit nor on the disk", path);
+	return found < 0 ? error_wrap(err, "configuration %s", path) : found;
 }
 
 /* Options */
@@ -100,7 +109,7 @@ static int read_config(struct settings *s, const struct options *o, struct repo 
 static void set_distributions(struct settings *s, struct site *site, const char *list)
 {
 	while (list && *list) {
-		size_t n = strcspn(list, ", ");
+		size_t n = strcspn(list, ", \t\r\n");
 
 		if (n) {
 			char *id = arena_strndup(&s->config.arena, list, n);
@@ -120,15 +129,8 @@ static int apply_options(struct settings *s, const struct options *o, struct sit
 		config_set(&s->config, &site->bucket, o->bucket);
 	if (o->url)
 		config_set(&s->config, &site->url, o->url);
-	if (o->prefix && *o->prefix) {
-		if (str_starts(o->prefix, "/") || strstr(o->prefix, "//"))
-			return error_set(
-				err, ERR_USAGE,
-				"--prefix %s: without a slash in front, and none twice",
-				o->prefix);
-		site->prefix = arena_printf(&s->config.arena, "%s%s", o->prefix,
-					    str_ends(o->prefix, "/") ? "" : "/");
-	}
+	if (o->prefix && config_set_prefix(&s->config, site, o->prefix, err) < 0)
+		return error_wrap(err, "--prefix");
 	if (o->distribution_id) {
 		site->distributions.len = 0;
 		set_distributions(s, site, o->distribution_id);
@@ -138,7 +140,8 @@ static int apply_options(struct settings *s, const struct options *o, struct sit
 
 static bool any_site_option(const struct options *o)
 {
-	return o->bucket || o->url || o->prefix || o->distribution_id || o->site_path;
+	return o->name || o->bucket || o->url || o->prefix || o->distribution_id ||
+	       o->site_path;
 }
 
 static int apply_to_file(struct settings *s, const struct options *o, struct error *err)
@@ -151,11 +154,11 @@ static int apply_to_file(struct settings *s, const struct options *o, struct err
 		if (s->config.sites.len == 1 ||
 		    (o->site && str_eq(o->site, s->config.sites.items[i].name)))
 			site = &s->config.sites.items[i];
-	if (!site || o->site_path)
+	if (!site || o->site_path || o->name)
 		return error_set(
 			err, ERR_USAGE,
 			"%s describes the sites: change it there, or name one with "
-			"--site (--site-path is only for use without a file)",
+			"--site (--site-path and --name are only for use without a file)",
 			o->config ? o->config : default_config);
 	return apply_options(s, o, site, err);
 }
@@ -217,7 +220,7 @@ int settings_load(struct settings *s, const struct options *o, const struct gith
 	int found;
 
 	*s = (struct settings){ .config = CONFIG_INIT };
-	if (find_head(s, o, g, repo, err) < 0)
+	if (find_head(s, o, repo, err) < 0)
 		return -1;
 	find_ref(s, g, repo);
 	found = read_config(s, o, repo, &text, err);
