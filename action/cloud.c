@@ -12,14 +12,13 @@
 
 enum { PROCESS_TIMEOUT_MS = 60000 };
 
-static void mask(void *ctx, const char *secret)
+static void mask(void *to, const char *secret)
 {
 	CLEANUP(buf) struct buf line = BUF_INIT(16384);
 
-	(void)ctx;
 	github_mask(&line, secret);
-	fputs(line.data, stdout);
-	fflush(stdout);
+	fputs(line.data, to);
+	fflush(to);
 	secret_wipe(line.data, line.len);
 }
 
@@ -48,6 +47,7 @@ static void fill(const struct cloud_options *o, struct creds_options *out)
 		.role_to_assume = o->role_to_assume,
 		.no_metadata = o->no_metadata,
 		.mask = o->mask ? mask : NULL,
+		.mask_ctx = o->json ? stderr : stdout,
 		.process = run_process,
 		.process_ctx = (void *)(uintptr_t)o,
 	};

@@ -23,6 +23,7 @@ struct cloud_options {
 	const char *role_to_assume;
 	bool no_metadata;
 	bool mask; /* print masks for keys that are fetched */
+	bool json; /* and not to stdout, which is for JSON alone */
 	const volatile int *cancelled;
 };
 

@@ -15,7 +15,10 @@ struct cmd_context {
 int cmd_deploy(const struct cmd_context *c);
 int cmd_status(const struct cmd_context *c);
 
-/* Prints an error for people, and as an annotation on a runner; gives the exit status. */
+/* Prints an error for people, and as an annotation on a runner, to stderr; gives the exit
+ * status. */
 int cmd_fail(const struct cmd_context *c, const struct error *err);
+/* The same for what has no outcome to report: with --json the result line too. */
+int cmd_give_up(const struct cmd_context *c, const struct error *err);
 
 #endif

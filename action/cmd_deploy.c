@@ -143,6 +143,7 @@ static int connect(struct deploying *d, struct error *err)
 		.role_to_assume = o->role_to_assume,
 		.no_metadata = o->dry_run,
 		.mask = d->cmd->github->is_runner,
+		.json = o->json,
 		.cancelled = d->cmd->cancelled,
 	};
 
@@ -181,20 +182,6 @@ static int prepare(struct deploying *d, struct error *err)
 	return 0;
 }
 
-/* Whether this event deploys anything; the reason is said aloud when it does not. */
-static bool event_deploys(struct deploying *d)
-{
-	const char *why = NULL;
-
-	if (!d->has_event || d->cmd->options->dry_run)
-		return true;
-	if (event_deploys_nothing(&d->event, &why)) {
-		printf("Nothing is deployed: %s.\n", why);
-		return false;
-	}
-	return true;
-}
-
 static const char *site_url(const struct deploying *d)
 {
 	const struct site_list *sites = &d->settings.config.sites;
@@ -207,6 +194,7 @@ static const char *site_url(const struct deploying *d)
 static int report(struct deploying *d, const struct outcome *o, struct error *err)
 {
 	CLEANUP(buf) struct buf text = BUF_INIT(TEXT_MAX);
+	CLEANUP(buf) struct buf warnings = BUF_INIT(TEXT_MAX);
 	struct report_style style = { d->display.color, 0 };
 
 	display_end_line(&d->display);
@@ -216,23 +204,36 @@ static int report(struct deploying *d, const struct outcome *o, struct error *er
 		report_outcome_text(o, &style, &text);
 	if (display_print(&text, err) < 0)
 		return -1;
+	if (d->cmd->github->is_runner)
+		github_warnings(&warnings, &o->plan);
+	fputs(warnings.data, stderr);
 	return github_report(d->cmd->github, o, site_url(d), err);
+}
+
+/* Reports how it ended, whatever it was; gives the exit status. */
+static int end(struct deploying *d, const struct outcome *o)
+{
+	struct error err = ERROR_INIT;
+	int status = 0;
+
+	display_end_line(&d->display);
+	if (o->error.code)
+		status = cmd_fail(d->cmd, &o->error);
+	if (report(d, o, &err) < 0 && !status)
+		status = cmd_fail(d->cmd, &err);
+	return status;
 }
 
 static int run(struct deploying *d)
 {
 	struct error err = ERROR_INIT;
-	struct error report_err = ERROR_INIT;
 	struct outcome outcome;
 	struct deploy deploy;
-	int status = 0;
+	int status;
 
-	if (deploy_run(&deploy, &d->options, &outcome, &err) < 0) {
-		display_end_line(&d->display);
-		status = cmd_fail(d->cmd, &err);
-	}
-	if (report(d, &outcome, &report_err) < 0 && !status)
-		status = cmd_fail(d->cmd, &report_err);
+	/* What went wrong stands in the outcome too. */
+	(void)deploy_run(&deploy, &d->options, &outcome, &err);
+	status = end(d, &outcome);
 	outcome_release(&outcome);
 	deploy_release(&deploy);
 	return status;
@@ -241,13 +242,20 @@ static int run(struct deploying *d)
 int cmd_deploy(const struct cmd_context *c)
 {
 	struct deploying d = { .cmd = c };
-	struct error err = ERROR_INIT;
+	struct outcome early = { .verdict = VERDICT_FAILED };
 	int status;
 
-	if (prepare(&d, &err) < 0)
-		status = cmd_fail(c, &err);
-	else
-		status = event_deploys(&d) ? run(&d) : 0;
+	if (prepare(&d, &early.error) < 0) {
+		early.plan.head = d.settings.head;
+		status = end(&d, &early);
+	} else if (d.has_event && !c->options->dry_run &&
+		   event_deploys_nothing(&d.event, &early.nothing_why)) {
+		early.verdict = VERDICT_NOTHING;
+		early.plan.head = d.settings.head;
+		status = end(&d, &early);
+	} else {
+		status = run(&d);
+	}
 	deploying_release(&d);
 	return status;
 }

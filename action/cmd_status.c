@@ -69,7 +69,11 @@ static void json_site(const struct site *site, const struct claim_read *r,
 	json_member(&w, "prefix", site->prefix);
 	json_member(&w, "commit",
 		    s->deployed.is_set ? oid_hex(&s->deployed.commit, hex) : NULL);
-	json_member_int(&w, "at", s->deployed.at_s);
+	json_key(&w, "at");
+	if (s->deployed.is_set)
+		json_put_int(&w, s->deployed.at_s);
+	else
+		json_put_null(&w);
 	json_member_int(&w, "objects", (int64_t)s->objects.len);
 	json_member_int(&w, "retired", (int64_t)s->retired.len);
 	json_member_bool(&w, "unfinished", s->journal.is_set);
@@ -106,6 +110,7 @@ static int status_all(const struct cmd_context *c, struct repo *repo,
 		.env = c->env,
 		.role_to_assume = c->options->role_to_assume,
 		.mask = c->github->is_runner,
+		.json = c->options->json,
 		.cancelled = c->cancelled,
 	};
 
@@ -138,5 +143,5 @@ int cmd_status(const struct cmd_context *c)
 		rc = status_all(c, repo, &settings, &cloud, &err);
 	cloud_release(&cloud);
 	settings_release(&settings);
-	return rc < 0 ? cmd_fail(c, &err) : 0;
+	return rc < 0 ? cmd_give_up(c, &err) : 0;
 }

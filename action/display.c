@@ -11,7 +11,12 @@
 #include "base/str.h"
 #include "core/report.h"
 
-enum { TEXT_MAX = 256 << 20, ROWS = 40, REDRAW_MS = 100 };
+enum {
+	TEXT_MAX = 256 << 20,
+	ROWS = 40, /* of a plan, without --verbose */
+	REDRAW_MS = 100,
+	TELL_MS = 1000 /* in JSON */
+};
 
 int display_print(const struct buf *text, struct error *err)
 {
@@ -39,7 +44,7 @@ static void planned(void *ctx, const struct plan *plan)
 {
 	struct display *d = ctx;
 	CLEANUP(buf) struct buf text = BUF_INIT(TEXT_MAX);
-	struct report_style style = { d->color, ROWS };
+	struct report_style style = { d->color, d->max_rows };
 
 	if (d->json)
 		report_plan_json(plan, 0, &text);
@@ -61,22 +66,51 @@ static void step(void *ctx, const struct plan *plan, size_t i,
 	print(&text);
 }
 
+static void draw(struct display *d, const struct report_progress *p)
+{
+	CLEANUP(buf) struct buf line = BUF_INIT(256);
+
+	buf_printf(&line, "\r\033[K  %zu of %zu, ", p->steps, p->steps_total);
+	report_size(&line, p->bytes);
+	buf_str(&line, " of ");
+	report_size(&line, p->bytes_total);
+	fputs(line.data, stderr);
+	d->line_is_open = true;
+}
+
+static void tell(const struct report_progress *p)
+{
+	CLEANUP(buf) struct buf line = BUF_INIT(4096);
+
+	report_progress_json(p, &line);
+	print(&line);
+}
+
+/* The first and the last are always told. */
+static bool is_due(struct display *d, bool last)
+{
+	int64_t now_ms = clock_monotonic_ms(d->clock);
+
+	if (d->has_told && !last && now_ms - d->last_ms < (d->json ? TELL_MS : REDRAW_MS))
+		return false;
+	d->has_told = true;
+	d->last_ms = now_ms;
+	return true;
+}
+
 static void sent(void *ctx, int64_t bytes, int64_t bytes_total, size_t steps,
 		 size_t steps_total)
 {
 	struct display *d = ctx;
-	CLEANUP(buf) struct buf line = BUF_INIT(256);
-	int64_t now_ms = clock_monotonic_ms(clock_real());
+	const struct report_progress p = { bytes, bytes_total, steps, steps_total, NULL };
 
-	if (!d->progress_line || now_ms - d->last_ms < REDRAW_MS)
+	if ((!d->json && !d->progress_line) || d->quiet ||
+	    !is_due(d, steps == steps_total))
 		return;
-	d->last_ms = now_ms;
-	buf_printf(&line, "\r\033[K  %zu of %zu, ", steps, steps_total);
-	report_size(&line, bytes);
-	buf_str(&line, " of ");
-	report_size(&line, bytes_total);
-	fputs(line.data, stderr);
-	d->line_is_open = true;
+	if (d->json)
+		tell(&p);
+	else
+		draw(d, &p);
 }
 
 static void waiting(void *ctx, const char *text)
@@ -84,11 +118,17 @@ static void waiting(void *ctx, const char *text)
 	struct display *d = ctx;
 	CLEANUP(buf) struct buf line = BUF_INIT(1024);
 
+	const struct report_progress p = { .waiting = text };
+
 	report_name(&line, text);
 	if (d->quiet || (!d->progress_line && str_eq(d->waited_for, text)))
 		return;
 	if (!str_copy(d->waited_for, sizeof(d->waited_for), text))
 		d->waited_for[0] = '\0';
+	if (d->json) {
+		tell(&p);
+		return;
+	}
 	display_end_line(d);
 	fprintf(stderr, d->progress_line ? "\r\033[K  %s" : "  %s\n", line.data);
 	d->line_is_open = d->progress_line;
@@ -109,18 +149,21 @@ static void output(void *ctx, const char *line)
 
 static void log_line(void *ctx, enum log_level level, const char *line)
 {
+	CLEANUP(buf) struct buf text = BUF_INIT(16384);
 	struct display *d = ctx;
 
 	(void)level;
+	report_name(&text, line);
 	display_end_line(d);
-	fprintf(stderr, "  . %s\n", line);
+	fprintf(stderr, "  . %s\n", text.data);
 }
 
+/* no-color.org: present and not empty. */
 static bool wants_color(const struct options *o, const char *const *env)
 {
 	if (str_eq(o->color, "always"))
 		return true;
-	if (str_eq(o->color, "never") || options_env(env, "NO_COLOR"))
+	if (str_eq(o->color, "never") || !str_empty(options_env(env, "NO_COLOR")))
 		return false;
 	return isatty(STDOUT_FILENO) && !str_eq(options_env(env, "TERM"), "dumb");
 }
@@ -128,9 +171,11 @@ static bool wants_color(const struct options *o, const char *const *env)
 void display_init(struct display *d, const struct options *o, const char *const *env)
 {
 	*d = (struct display){
+		.clock = clock_real(),
 		.json = o->json,
 		.quiet = o->quiet,
 		.color = wants_color(o, env),
+		.max_rows = o->verbose ? 0 : ROWS,
 		.progress_line = !o->quiet && !o->json && isatty(STDERR_FILENO),
 	};
 	d->progress = (struct progress){ d, planned, step, sent, waiting, output };

@@ -7,22 +7,28 @@
 #include <stdint.h>
 
 #include "action/options.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "run/progress.h"
 
+/* Text and JSON go to stdout, and what passes to stderr. With JSON there is nothing on stdout
+ * but its lines. */
 struct display {
+	const struct clock *clock;
 	bool json;
 	bool quiet;
 	bool color;
 	bool progress_line; /* stderr is a terminal */
 	bool line_is_open;
-	bool grouped;             /* on a GitHub runner */
-	char waited_for[256];     /* what was said last, so that a log has it once */
-	int64_t last_ms;          /* when the progress line was last drawn */
+	size_t max_rows;      /* of a plan; 0: all */
+	char waited_for[256]; /* what was said last, so that a log has it once */
+	bool has_told;        /* how far it is, at last_ms */
+	int64_t last_ms;
 	struct progress progress; /* hand this to deploy_run */
 	struct log log;
 };
 
+/* Asks the environment, and whether stdout and stderr are terminals. */
 void display_init(struct display *d, const struct options *o, const char *const *env);
 /* Ends the progress line, if one is open. */
 void display_end_line(struct display *d);

@@ -1,16 +1,17 @@
 /* crc-action: sets up signals, reads the options, and hands over to a command. */
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "action/cmd.h"
+#include "action/display.h"
 #include "action/github.h"
 #include "action/options.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "core/report.h"
 
 extern char **environ;
+
+enum { TEXT_MAX = 65536 };
 
 static volatile int cancelled;
 
@@ -35,32 +36,6 @@ static void catch_signals(void)
 	sigaction(SIGPIPE, &action, NULL);
 }
 
-int cmd_fail(const struct cmd_context *c, const struct error *err)
-{
-	CLEANUP(buf) struct buf text = BUF_INIT(16384);
-	CLEANUP(buf) struct buf annotation = BUF_INIT(32768);
-
-	/* Messages have line ends of ours only where several paths are listed. */
-	for (const char *line = err->msg; *line;) {
-		size_t n = strcspn(line, "\n");
-		char *copy = xstrndup(line, n);
-
-		report_name(&text, copy);
-		free(copy);
-		line += n;
-		if (*line) {
-			buf_char(&text, '\n');
-			line++;
-		}
-	}
-	fprintf(stderr, "crc-action: %s\n", text.data);
-	if (c->github->is_runner) {
-		github_annotation(&annotation, "error", "crc", text.data);
-		fputs(annotation.data, stdout);
-	}
-	return error_exit_status(err->code);
-}
-
 static const struct {
 	const char *name;
 	int (*run)(const struct cmd_context *c);
@@ -77,32 +52,48 @@ static int run(const struct cmd_context *c)
 	return 2;
 }
 
+/* Prints what an option asks for instead of running a command. */
+static int print(const struct cmd_context *c, const struct buf *text)
+{
+	struct error err = ERROR_INIT;
+
+	return display_print(text, &err) < 0 ? cmd_fail(c, &err) : 0;
+}
+
+static int start(const struct cmd_context *c)
+{
+	CLEANUP(buf) struct buf text = BUF_INIT(TEXT_MAX);
+
+	if (c->options->version) {
+		buf_str(&text, "crc-action " CRC_VERSION "\n");
+		return print(c, &text);
+	}
+	if (c->options->help) {
+		options_help(&text);
+		return print(c, &text);
+	}
+	if (c->options->print_inputs) {
+		options_inputs(&text);
+		return print(c, &text);
+	}
+	catch_signals();
+	return run(c);
+}
+
 int main(int argc, char **argv)
 {
 	const char *const *env = (const char *const *)environ;
-	CLEANUP(buf) struct buf help = BUF_INIT(65536);
 	struct error err = ERROR_INIT;
 	struct options options;
 	struct github github;
 	struct cmd_context c = { &options, &github, env, &cancelled };
+	int status;
 
 	github_init(&github, env);
 	if (options_parse(&options, argc, argv, env, &err) < 0)
-		return cmd_fail(&c, &err);
-	if (options.version) {
-		puts("crc-action " CRC_VERSION);
-		return 0;
-	}
-	if (options.help) {
-		options_help(&help);
-		fputs(help.data, stdout);
-		return 0;
-	}
-	if (options.print_inputs) {
-		options_inputs(&help);
-		fputs(help.data, stdout);
-		return 0;
-	}
-	catch_signals();
-	return run(&c);
+		status = cmd_give_up(&c, &err);
+	else
+		status = start(&c);
+	options_release(&options);
+	return status;
 }
