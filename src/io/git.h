@@ -130,6 +130,8 @@ struct repo_edit_filter {
 
 /* How many files below a folder of the work tree differ from the commit (changed, missing,
  * untracked but not ignored) and count, which all do without a filter; any commit will do.
+ * What a filter program made of a blob is taken to be unchanged, since none is run; but of
+ * LFS, the filter is asked.
  * 0 in a bare repository, and where nothing was ever checked out. ERR_UNSUPPORTED: the index cannot be read (sparse or split). */
 int repo_count_edits(struct repo *r, const struct oid *commit, const char *folder,
 		     const struct repo_edit_filter *filter, size_t *out,

@@ -40,6 +40,28 @@ static bool is_held_back(git_index *index, const git_diff_delta *delta)
 	       git_oid_equal(&entry->id, &delta->old_file.id);
 }
 
+static bool has_value(struct repo *r, const char *path, const char *attribute,
+		      const char **value)
+{
+	return git_attr_get(value, r->handle, GIT_ATTR_CHECK_FILE_THEN_INDEX, path,
+			    attribute) == 0 &&
+	       git_attr_value(*value) == GIT_ATTR_VALUE_STRING;
+}
+
+/* What only a program could turn back into the blob is compared by its bytes, which differ.
+ * LFS is left to the caller, who can tell. */
+static bool is_out_of_reach(struct repo *r, const git_diff_delta *delta)
+{
+	const char *path = delta->new_file.path;
+	const char *value;
+
+	if (delta->status != GIT_DELTA_MODIFIED)
+		return false;
+	if (has_value(r, path, "filter", &value))
+		return strcmp(value, "lfs") != 0;
+	return has_value(r, path, "working-tree-encoding", &value);
+}
+
 static bool counts(const struct repo_edit_filter *filter, const git_diff_delta *delta,
 		   size_t folder_len)
 {
@@ -91,7 +113,8 @@ int repo_count_edits(struct repo *r, const struct oid *commit, const char *folde
 	for (size_t i = 0; i < git_diff_num_deltas(diff); i++) {
 		const git_diff_delta *delta = git_diff_get_delta(diff, i);
 
-		*out += !is_held_back(index, delta) && counts(filter, delta, folder_len);
+		*out += !is_held_back(index, delta) && !is_out_of_reach(r, delta) &&
+			counts(filter, delta, folder_len);
 	}
 	return 0;
 }
