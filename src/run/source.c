@@ -6,7 +6,7 @@
 #include "codec/encode.h"
 #include "codec/hash.h"
 
-enum { PROBLEMS_NAMED = 5, PROBLEMS_BYTES = 800, POINTER_MAX = 1024 };
+enum { PROBLEMS_NAMED = 5, PROBLEMS_BYTES = 4096, END_BYTES = 30, POINTER_MAX = 1024 };
 
 /* Opening */
 
@@ -103,10 +103,15 @@ static int settle_on_disk(struct source *s, struct error *err)
 	s->kind = SOURCE_WORKTREE;
 	if (folder_on_disk(s))
 		return 0;
-	if (!s->folder)
+	if (!s->folder && s->why)
 		return error_set(err, ERR_CONFIG,
 				 "site %s: there is no folder %s in the commit, and a "
 				 "bare repository has nothing else: check `path`",
+				 s->site->name, path_of(s));
+	if (!s->folder)
+		return error_set(err, ERR_CONFIG,
+				 "site %s: the repository is bare: there is no work tree "
+				 "to take %s from",
 				 s->site->name, path_of(s));
 	return error_set(
 		err, ERR_CONFIG,
@@ -167,16 +172,32 @@ static struct gathering gathering_of(const struct source *s, struct arena *arena
 	};
 }
 
+static void spell(struct buf *out, const char *bytes, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		unsigned char c = (unsigned char)bytes[i];
+
+		if (c < 0x20 || c >= 0x7F)
+			buf_printf(out, "\\x%02x", c);
+		else
+			buf_char(out, (char)c);
+	}
+}
+
+/* Of a long path both ends are shown, so that there is room for what is wrong with it. */
 static void problem(struct gathering *g, const char *path, const char *what)
 {
+	size_t n = strlen(path);
+
 	if (g->n_problems++ >= PROBLEMS_NAMED)
 		return;
 	buf_str(&g->problems, "\n  ");
-	for (const unsigned char *c = (const unsigned char *)path; *c; c++) {
-		if (*c < 0x20 || *c >= 0x7F)
-			buf_printf(&g->problems, "\\x%02x", *c);
-		else
-			buf_char(&g->problems, (char)*c);
+	if (n <= 2 * END_BYTES) {
+		spell(&g->problems, path, n);
+	} else {
+		spell(&g->problems, path, END_BYTES);
+		buf_str(&g->problems, "...");
+		spell(&g->problems, path + n - END_BYTES, END_BYTES);
 	}
 	buf_printf(&g->problems, ": %s", what);
 }
