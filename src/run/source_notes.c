@@ -70,28 +70,31 @@ static void note_source(const struct source *s, const struct snapshot *head,
 
 /* Names that look like one */
 
-/* The paths that were seen, by their folds: a table with open addresses, twice as large as
- * it must be. */
+/* A path that was seen, by its fold. */
+struct slot {
+	uint32_t hash;
+	uint32_t number; /* of the path, from 1; 0: free */
+};
+
+/* A table with open addresses, twice as large as it must be. */
 struct seen {
-	const char **paths;
-	uint64_t *hashes;
+	const struct snapshot *head;
+	struct slot *slots;
 	size_t mask;
 };
 
 static void seen_release(struct seen *s)
 {
-	free(s->paths);
-	free(s->hashes);
+	free(s->slots);
 }
 
-static struct seen seen_of(size_t n)
+static struct seen seen_of(const struct snapshot *head)
 {
 	size_t size = 16;
 
-	while (size < 2 * n)
+	while (size < 2 * head->len)
 		size *= 2;
-	return (struct seen){ xcalloc(size, sizeof(char *)),
-			      xcalloc(size, sizeof(uint64_t)), size - 1 };
+	return (struct seen){ head, xcalloc(size, sizeof(struct slot)), size - 1 };
 }
 
 static bool folds_equal(const char *a, const char *b, enum fold_kind kind)
@@ -118,19 +121,23 @@ static const char *spelled_out(const char *path, struct arena *arena)
 	return arena_strdup(arena, text.data);
 }
 
-/* Remembers a path. What was seen before and looks like it, or NULL. */
-static const char *twin_of(struct seen *s, const char *path)
+/* Remembers the i-th path. What was seen before and looks like it, or NULL. */
+static const char *twin_of(struct seen *s, size_t i)
 {
+	const char *path = s->head->items[i].path;
 	uint64_t hash = fold_hash(path, FOLD_CASE);
+	struct slot own = { (uint32_t)(hash >> 32), (uint32_t)i + 1 };
 	size_t at = hash & s->mask;
 	const char *twin = NULL;
 
-	for (; s->paths[at]; at = (at + 1) & s->mask)
-		if (s->hashes[at] == hash && !twin &&
-		    folds_equal(s->paths[at], path, FOLD_CASE))
-			twin = s->paths[at];
-	s->paths[at] = path;
-	s->hashes[at] = hash;
+	for (; s->slots[at].number; at = (at + 1) & s->mask) {
+		const char *other = s->head->items[s->slots[at].number - 1].path;
+
+		if (s->slots[at].hash == own.hash && !twin &&
+		    folds_equal(other, path, FOLD_CASE))
+			twin = other;
+	}
+	s->slots[at] = own;
 	return twin;
 }
 
@@ -158,15 +165,14 @@ static void note_pair(const char *a, const char *b, struct arena *arena,
 static void note_twins(const struct snapshot *head, struct arena *arena,
 		       struct note_list *out)
 {
-	CLEANUP(seen) struct seen seen = seen_of(head->len);
+	CLEANUP(seen) struct seen seen = seen_of(head);
 	size_t pairs = 0;
 
 	for (size_t i = 0; i < head->len; i++) {
-		const char *path = head->items[i].path;
-		const char *twin = twin_of(&seen, path);
+		const char *twin = twin_of(&seen, i);
 
 		if (twin && pairs++ < PAIRS_NAMED)
-			note_pair(twin, path, arena, out);
+			note_pair(twin, head->items[i].path, arena, out);
 	}
 	if (pairs > PAIRS_NAMED)
 		add(out, NOTE_WARNING,
