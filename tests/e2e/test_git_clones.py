@@ -190,9 +190,12 @@ def test_the_environment_chooses_no_repository(repo, tmp_path, target):
     run = plan(repo, **env)
     assert run.status == 0 and run.changes() == repo.changes("HEAD~1", "HEAD") and run.notes == [], run
     target.assert_deploys(repo, **env)
+    # Nor where the git program puts what it fetches.
     partial = repo.clone(tmp_path / "partial", "--filter=blob:none", "--no-checkout")
+    before = sorted(decoy.path.rglob("*"))
     run = target.deploy(partial, "--prefix", "p", **env)
-    assert run.status == 0, run
+    assert run.status == 0 and partial.missing("HEAD^{tree}") == {repo.id("HEAD:README"), repo.id("HEAD:tools/t.sh")}, run
+    assert sorted(decoy.path.rglob("*")) == before
 
 
 @pytest.mark.parametrize("name", ["with spaces", "r\u00e9sum\u00e9 \u65e5\u672c", "per%20cent+plus", "quote\"s'", "-dash", "new\nline"])
