@@ -82,7 +82,8 @@ char *arena_concat(struct arena *a, const char *s, const char *end)
 	char *copy = alloc(a, n + m + 1, 1);
 
 	memcpy(copy, s, n);
-	memcpy(copy + n, end, m + 1);
+	memcpy(copy + n, end, m);
+	copy[n + m] = '\0';
 	return copy;
 }
 
