@@ -91,58 +91,86 @@ static const char *path_of(const struct viewer_behavior *b, const char *key,
 
 /* The paths of an object under one behaviour, and where they go. */
 struct adding {
+	const struct viewer *viewer;
 	const struct viewer_object *object;
 	const struct viewer_behavior *behavior;
 	struct arena *arena;
 	struct cover_paths *out;
 };
 
-static void push(const struct adding *a, const struct buf *path, bool subtree)
-{
-	cover_paths_push(a->out,
-			 (struct cover_path){
-				 .path = arena_strndup(a->arena, path->data, path->len),
-				 .stale = a->object->stale,
-				 .subtree = subtree,
-			 });
-}
-
-/* Variants by query string are cached behind "path?": a stale path takes them along. */
-static void add(const struct adding *a, const char *path, size_t n)
+static const char *encode(const char *path, size_t n, struct arena *arena)
 {
 	CLEANUP(buf) struct buf encoded = BUF_INIT(PATH_MOST);
 
 	url_encode_cloudfront(path, n, &encoded);
-	push(a, &encoded, false);
-	if (!a->object->stale || !a->behavior->query_strings)
-		return;
-	buf_char(&encoded, '?');
-	push(a, &encoded, true);
+	return arena_strndup(arena, encoded.data, encoded.len);
 }
 
-/* "/dir/" and "/dir" for "/dir/index.html". */
-static void add_folder(const struct adding *a, const char *path)
+static void push(const struct adding *a, const char *path, bool subtree)
+{
+	cover_paths_push(a->out, (struct cover_path){
+					 .path = path,
+					 .stale = a->object->stale,
+					 .subtree = subtree,
+				 });
+}
+
+/* Variants by query string are cached behind "path?": a stale path takes them along. */
+static void add(const struct adding *a, const char *path)
+{
+	const char *encoded = encode(path, strlen(path), a->arena);
+
+	push(a, encoded, false);
+	if (a->object->stale && a->behavior->query_strings)
+		push(a, arena_printf(a->arena, "%s?", encoded), true);
+}
+
+/* Each path that a viewer may ask for has its own behaviour: "/dir/" is not always served by
+ * the one that serves "/dir/index.html". */
+static bool is_served(const struct adding *a, const char *path)
+{
+	return !a->viewer->known || serving(a->viewer, path) == a->behavior;
+}
+
+static bool add_if_served(const struct adding *a, const char *path)
+{
+	if (!is_served(a, path))
+		return false;
+	add(a, path);
+	return true;
+}
+
+/* "/dir/" and "/dir" for "/dir/index.html". True: one is looked up by this behaviour. */
+static bool add_folder(const struct adding *a, const char *path)
 {
 	const char *index = a->object->index;
 	size_t n = strlen(path);
 	size_t m = strlen(index);
+	bool added;
 
 	if (!m || n <= m || path[n - m - 1] != '/' || strcmp(path + n - m, index) != 0)
-		return;
+		return false;
 	if (!a->behavior->website && !a->behavior->rewrites)
-		return;
-	add(a, path, n - m);
+		return false;
+	added = add_if_served(a, arena_strndup(a->arena, path, n - m));
 	if (n - m > 1)
-		add(a, path, n - m - 1);
+		added |= add_if_served(a, arena_strndup(a->arena, path, n - m - 1));
+	return added;
 }
 
 static void add_all(const struct adding *a, const char *path, const char *root)
 {
+	bool served = is_served(a, path);
+
 	root += *root == '/';
-	add(a, path, strlen(path));
-	if (*root && strcmp(path + 1, root) == 0)
-		add(a, "/", 1);
-	add_folder(a, path);
+	/* Whether "/" or the root object's own path chooses the behaviour is not said. */
+	if (*root && strcmp(path + 1, root) == 0 && (served || is_served(a, "/")))
+		add(a, "/");
+	/* Behind a function both the viewer's path and the rewritten one are to be named. */
+	if (add_folder(a, path) && a->behavior->rewrites)
+		served = true;
+	if (served)
+		add(a, path);
 }
 
 void viewer_paths(const struct viewer *v, const struct viewer_object *object,
@@ -150,10 +178,10 @@ void viewer_paths(const struct viewer *v, const struct viewer_object *object,
 {
 	for (size_t i = 0; i < v->behaviors.len; i++) {
 		const struct viewer_behavior *b = &v->behaviors.items[i];
-		const struct adding a = { object, b, arena, out };
+		const struct adding a = { v, object, b, arena, out };
 		const char *path = b->ours ? path_of(b, object->key, arena) : NULL;
 
-		if (path && (!v->known || serving(v, path) == b))
+		if (path)
 			add_all(&a, path, v->root);
 	}
 }
