@@ -186,25 +186,56 @@ void viewer_paths(const struct viewer *v, const struct viewer_object *object,
 	}
 }
 
+/* The first n bytes of a pattern, without its slash. */
+static void hold(const char *pattern, size_t n, bool subtree, struct arena *arena,
+		 struct cover_paths *out)
+{
+	const char *path = arena_printf(arena, "/%.*s", (int)n, pattern);
+
+	cover_paths_push(out, (struct cover_path){
+				      .path = encode(path, n + 1, arena),
+				      .subtree = subtree,
+			      });
+}
+
+/* A wildcard must not reach out of what a pattern of ours takes: where "static/" and all
+ * below it is ours, it must not cover "/static". */
+static void hold_around(const char *pattern, size_t n, struct arena *arena,
+			struct cover_paths *out)
+{
+	if (n && (!pattern[n] || strcmp(pattern + n, "*") == 0))
+		hold(pattern, n - 1, false, arena, out);
+	else
+		hold(pattern, n, true, arena, out);
+}
+
+/* Where all goes that no pattern before it takes; patterns behind it are never asked. */
+static size_t find_default(const struct viewer *v)
+{
+	size_t i = 0;
+
+	while (i < v->behaviors.len && v->behaviors.items[i].pattern &&
+	       strcmp(v->behaviors.items[i].pattern, "*") != 0 &&
+	       strcmp(v->behaviors.items[i].pattern, "/*") != 0)
+		i++;
+	return i;
+}
+
 void viewer_elsewhere(const struct viewer *v, struct arena *arena,
 		      struct cover_paths *out)
 {
-	for (size_t i = 0; i < v->behaviors.len; i++) {
-		const struct viewer_behavior *b = &v->behaviors.items[i];
-		const char *pattern = b->pattern;
-		size_t n;
+	size_t last = find_default(v);
+	bool rest_is_ours = last == v->behaviors.len || v->behaviors.items[last].ours;
 
-		if (b->ours || !pattern)
-			continue;
-		pattern += *pattern == '/';
-		n = strcspn(pattern, "*?");
-		if (!n)
-			continue;
-		cover_paths_push(out, (struct cover_path){
-					      .path = arena_printf(arena, "/%.*s", (int)n,
-								   pattern),
-					      .subtree = pattern[n] != '\0',
-				      });
+	for (size_t i = 0; i < last; i++) {
+		const struct viewer_behavior *b = &v->behaviors.items[i];
+		const char *pattern = b->pattern + (*b->pattern == '/');
+		size_t n = strcspn(pattern, "*?");
+
+		if (!b->ours)
+			hold(pattern, n, pattern[n] != '\0', arena, out);
+		else if (!rest_is_ours)
+			hold_around(pattern, n, arena, out);
 	}
 }
 

@@ -59,7 +59,9 @@ struct viewer_object {
 void viewer_paths(const struct viewer *v, const struct viewer_object *object,
 		  struct arena *arena, struct cover_paths *out);
 
-/* Appends what behaviours that go elsewhere hold: "/api/" for the pattern of all below it. */
+/* Appends what behaviours that go elsewhere hold: of a pattern, all that begins with what is
+ * before its first wildcard; and where the default goes elsewhere, what is around the patterns
+ * of ours. */
 void viewer_elsewhere(const struct viewer *v, struct arena *arena,
 		      struct cover_paths *out);
 

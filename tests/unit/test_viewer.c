@@ -309,9 +309,14 @@ static void test_viewer__what_goes_elsewhere(void **state)
 		const char *pattern;
 		const char *held;
 	} cases[] = {
-		{ "/api/*", "/api/..." },     { "api/*", "/api/..." },
-		{ "/login", "/login" },       { "/a?c", "/a..." },
+		{ "/api/*", "/api/..." },
+		{ "api/*", "/api/..." },
+		{ "/login", "/login" },
+		{ "/a?c", "/a..." },
 		{ "/img/*.png", "/img/..." },
+		{ "*.php", "/..." },
+		{ "?/a", "/..." },
+		{ "/~me/*", "/%7Eme/..." },
 	};
 
 	(void)state;
@@ -323,6 +328,61 @@ static void test_viewer__what_goes_elsewhere(void **state)
 		push(&v, (struct viewer_behavior){ .ours = true });
 		assert_elsewhere(&v, cases[i].held);
 	}
+}
+
+/* Where the default goes elsewhere, ours is an island. */
+static void test_viewer__what_is_around(void **state)
+{
+	static const struct {
+		const char *pattern;
+		const char *held;
+	} cases[] = {
+		{ "/static/*", "/static" },
+		{ "/static*", "/stati" },
+		{ "/a", "/" },
+		{ "/img/*.png", "/img/..." },
+		{ "*.css", "/..." },
+		{ "/a?", "/a..." },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		CLEANUP(viewer) struct viewer v = { .known = true };
+
+		push(&v, (struct viewer_behavior){ .pattern = cases[i].pattern,
+						   .ours = true });
+		push(&v, (struct viewer_behavior){ .pattern = i % 2 ? NULL : "*" });
+		push(&v, (struct viewer_behavior){ .pattern = "/never/asked/*" });
+		assert_elsewhere(&v, cases[i].held);
+	}
+}
+
+/* An object that only a wildcard over others' paths would save is named by itself. */
+static void test_viewer__no_wildcard_over_others(void **state)
+{
+	static const char *const keys[] = { "static/a.css", "static/b.css", "static-2/c",
+					    "static-2/d", "static-2/e" };
+	const struct cover_limits limits = { 10, 10 };
+	CLEANUP(viewer) struct viewer v = { .known = true, .root = "" };
+	CLEANUP(cover_paths) struct cover_paths paths = { 0 };
+	CLEANUP(arena) struct arena arena = ARENA_INIT;
+	CLEANUP(cover) struct cover cover = { 0 };
+
+	(void)state;
+	push(&v, (struct viewer_behavior){ .pattern = "/static/*", .ours = true });
+	push(&v, (struct viewer_behavior){ .pattern = "/static-2/*", .ours = true });
+	push(&v, (struct viewer_behavior){ .pattern = NULL });
+	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
+		const struct viewer_object object = { keys[i], "index.html", true };
+
+		viewer_paths(&v, &object, &arena, &paths);
+	}
+	viewer_elsewhere(&v, &arena, &paths);
+	cover_build(&paths, &limits, &arena, &cover);
+	assert_int_equal(cover.patterns.len, 2);
+	assert_string_equal(cover.patterns.items[0], "/static-2/*");
+	assert_string_equal(cover.patterns.items[1], "/static/*");
+	assert_int_equal(cover.evicted, 0);
 }
 
 static void test_viewer__error_pages(void **state)
@@ -473,6 +533,8 @@ int main(void)
 		cmocka_unit_test(test_viewer__root_of_another_behaviour),
 		cmocka_unit_test(test_viewer__without_a_behaviour_that_serves),
 		cmocka_unit_test(test_viewer__what_goes_elsewhere),
+		cmocka_unit_test(test_viewer__what_is_around),
+		cmocka_unit_test(test_viewer__no_wildcard_over_others),
 		cmocka_unit_test(test_viewer__error_pages),
 		cmocka_unit_test(test_viewer__how_long_missing_is_cached),
 		cmocka_unit_test(test_viewer__path_patterns),
