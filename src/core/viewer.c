@@ -239,6 +239,15 @@ void viewer_elsewhere(const struct viewer *v, struct arena *arena,
 	}
 }
 
+/* A page may be written as it is or encoded. */
+static bool is_page(const char *page, const char *path)
+{
+	CLEANUP(buf) struct buf decoded = BUF_INIT(PATH_MOST);
+
+	return strcmp(page, path) == 0 || (url_decode(page, strlen(page), &decoded) &&
+					   strcmp(decoded.data, path) == 0);
+}
+
 bool viewer_is_error_page(const struct viewer *v, const char *key, int64_t *caching_s)
 {
 	CLEANUP(arena) struct arena arena = ARENA_INIT;
@@ -250,7 +259,7 @@ bool viewer_is_error_page(const struct viewer *v, const char *key, int64_t *cach
 		const struct viewer_behavior *b = *e->page ? serving(v, e->page) : NULL;
 		const char *path = b && b->ours ? path_of(b, key, &arena) : NULL;
 
-		if (!path || strcmp(path, e->page) != 0)
+		if (!path || !is_page(e->page, path))
 			continue;
 		found = true;
 		if (e->caching_s > *caching_s)

@@ -392,7 +392,7 @@ static void test_viewer__error_pages(void **state)
 		int64_t caching_s; /* -1: no error page */
 	} cases[] = {
 		{ "v1/404.html", 300 },    { "v1/index.html", 10 },
-		{ "v1/hops.html", 5 },     { "v1/other.html", -1 },
+		{ "v1/ho ps.html", 5 },    { "v1/other.html", -1 },
 		{ "404.html", -1 },        { "v1/v1/404.html", -1 },
 		{ "v1/api/500.html", -1 },
 	};
@@ -408,7 +408,7 @@ static void test_viewer__error_pages(void **state)
 	viewer_error_pages_push(&v.error_pages,
 				(struct viewer_error_page){ 500, "/index.html", 10 });
 	viewer_error_pages_push(&v.error_pages,
-				(struct viewer_error_page){ 503, "/hops.html", 5 });
+				(struct viewer_error_page){ 503, "/ho%20ps.html", 5 });
 	viewer_error_pages_push(&v.error_pages,
 				(struct viewer_error_page){ 501, "/api/500.html", 5 });
 	viewer_error_pages_push(&v.error_pages,
