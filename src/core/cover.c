@@ -413,9 +413,10 @@ static struct choice best(const struct program *p, int root)
 {
 	const struct part *r = part_at(p, root);
 	struct choice found = { root, 0, 0 };
+	size_t most = smaller(p->c->limits.max_paths, r->w_max + r->e_max);
 	uint32_t least = NEVER;
 
-	for (size_t n = 1; n <= p->c->limits.max_paths; n++) {
+	for (size_t n = 1; n <= most; n++) {
 		for (size_t w = 0; w <= smaller(n, r->w_max); w++) {
 			uint32_t v = value(r, w, n - w);
 
@@ -453,6 +454,11 @@ void cover_build(struct cover_paths *paths, const struct cover_limits *limits,
 	struct covering c = { .limits = *limits, .arena = arena, .out = out };
 	int root;
 
+	/* Without a pattern, or a wildcard, there need not be a cover. */
+	if (!c.limits.max_paths)
+		c.limits.max_paths = 1;
+	if (!c.limits.max_wildcards)
+		c.limits.max_wildcards = 1;
 	*out = (struct cover){ .wildcards = 0 };
 	trie_build(&c.trie, paths);
 	root = c.trie.order.len ? c.trie.order.items[c.trie.order.len - 1] : TRIE_NONE;

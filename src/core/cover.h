@@ -27,8 +27,8 @@ enum { COVER_SUBTREE_HELD = 1000, COVER_PATTERN_MOST = 4000 };
 VEC_DEFINE(cover_paths, struct cover_path);
 
 struct cover_limits {
-	size_t max_paths;     /* patterns in all, wildcards among them; >= 1 */
-	size_t max_wildcards; /* >= 1 */
+	size_t max_paths;     /* patterns in all, wildcards among them; 0 counts as 1 */
+	size_t max_wildcards; /* 0 counts as 1 */
 };
 
 struct cover {

@@ -36,7 +36,7 @@ struct sample {
 struct problem {
 	struct sample samples[PATHS_MOST];
 	size_t n;
-	struct cover_limits limits;
+	struct cover_limits limits; /* 0 counts as 1 */
 };
 
 /* What a set of patterns costs: less evicted, then fewer patterns, then fewer wildcards. */
@@ -158,6 +158,11 @@ static const struct sample *first_open(const struct search *s, size_t n)
 	return NULL;
 }
 
+static size_t at_least_1(size_t limit)
+{
+	return limit ? limit : 1;
+}
+
 static void search(struct search *s, size_t n, size_t wildcards)
 {
 	const struct sample *open = first_open(s, n);
@@ -169,13 +174,13 @@ static void search(struct search *s, size_t n, size_t wildcards)
 		s->best = cost;
 		return;
 	}
-	if (n == s->problem->limits.max_paths || n == PATTERNS_MOST)
+	if (n == at_least_1(s->problem->limits.max_paths) || n == PATTERNS_MOST)
 		return;
 	if (!open->subtree && !strchr(open->path, '*')) {
 		s->chosen[n] = (struct pattern){ open->path, strlen(open->path), false };
 		search(s, n + 1, wildcards);
 	}
-	if (wildcards == s->problem->limits.max_wildcards)
+	if (wildcards == at_least_1(s->problem->limits.max_wildcards))
 		return;
 	for (size_t i = 0; i < open->n_ends; i++) {
 		if (memchr(open->path, '*', open->ends[i]))
@@ -234,8 +239,9 @@ static const char *wrong_with(const struct problem *p, const struct cover *c)
 	struct pattern patterns[PATTERNS_MOST];
 	size_t wildcards = 0;
 
-	if (c->patterns.len > p->limits.max_paths || c->patterns.len > PATTERNS_MOST ||
-	    c->wildcards > p->limits.max_wildcards)
+	if (c->patterns.len > at_least_1(p->limits.max_paths) ||
+	    c->patterns.len > PATTERNS_MOST ||
+	    c->wildcards > at_least_1(p->limits.max_wildcards))
 		return "beyond its limits";
 	for (size_t i = 0; i < c->patterns.len; i++) {
 		patterns[i] = pattern_of(c->patterns.items[i]);
@@ -344,8 +350,8 @@ static void random_problem(uint64_t *seed, struct problem *p)
 		s->stale = below(seed, 4) >= held;
 		s->subtree = subtrees && below(seed, subtrees + 2) == 0;
 	}
-	p->limits.max_paths = 1 + below(seed, below(seed, 2) ? 3 : PATTERNS_MOST);
-	p->limits.max_wildcards = 1 + below(seed, 3);
+	p->limits.max_paths = below(seed, below(seed, 2) ? 4 : PATTERNS_MOST + 1);
+	p->limits.max_wildcards = below(seed, 4);
 }
 
 static void test_cover__is_the_best_there_is(void **state)
@@ -412,7 +418,13 @@ static const struct named named_cases[] = {
 	  { 5, 5 },
 	  "/api/x*",
 	  COVER_SUBTREE_HELD },
+	{ "no paths at all", "+/a +/b -/c", { 0, 0 }, "/*", 1 },
 	{ "no end of paths", "+/a +/b -/c", { SIZE_MAX, SIZE_MAX }, "/a /b", 0 },
+	{ "no end of paths, few wildcards",
+	  "+/a... +/b... -/c",
+	  { SIZE_MAX, 1 },
+	  "/*",
+	  1 },
 	{ "the example of the documentation",
 	  BLOG,
 	  { 6, 15 },
