@@ -23,7 +23,7 @@ static bool goes_in_key(char c)
 /* RFC 1738, section 2.2: the unsafe ones. */
 static bool goes_in_cloudfront(char c)
 {
-	return c > ' ' && c < 0x7F && !strchr("<>\"#%{}|\\^~[]`", c);
+	return c > ' ' && c < 0x7F && !strchr("<>\"#%{}|\\^~[]`?", c);
 }
 
 static void percent_encode(const char *s, size_t n, bool (*goes)(char c), struct buf *out)

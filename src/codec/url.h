@@ -18,8 +18,9 @@ void url_encode_query(const char *s, size_t n, struct buf *out);
 
 /* A path as CloudFront's invalidation wants it: only bytes outside printable ASCII and
  * those that RFC 1738 section 2.2 calls unsafe (space < > " # % { } | \ ^ ~ [ ] `) as
- * %XX; what is encoded beyond that invalidates nothing. '*' is left alone here: cover
- * decides about it. docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/
+ * %XX, and '?', which would begin a query string; what is encoded beyond that invalidates
+ * nothing. '*' is left alone here: cover decides about it.
+ * docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/
  * invalidation-specifying-objects.html */
 void url_encode_cloudfront(const char *path, size_t n, struct buf *out);
 
