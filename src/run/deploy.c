@@ -102,6 +102,15 @@ static int open_sites(struct deploy *d, struct error *err)
 
 /* Planning */
 
+/* By the services' clock, so that retired assets grow as old as `keep` says whatever the
+ * clocks of the machines are that deploy. */
+static int64_t now_s(const struct deploy *d)
+{
+	int64_t skew_ms = d->options->aws ? aws_skew_ms(d->options->aws) : 0;
+
+	return (clock_wall_ms(d->options->clock) + skew_ms) / 1000;
+}
+
 static void fill_input(const struct deploy *d, const struct deploy_site *s,
 		       struct site_input *in)
 {
@@ -142,7 +151,7 @@ static void build_plan(struct deploy *d, struct plan *plan)
 	struct plan_options options = {
 		.head = d->options->head,
 		.offline = d->options->offline,
-		.now_s = clock_wall_ms(d->options->clock) / 1000,
+		.now_s = now_s(d),
 		.cover = { d->options->max_paths, MAX_WILDCARDS },
 		.max_delete = d->options->max_delete,
 	};
@@ -181,7 +190,7 @@ static int run_plan(struct deploy *d, struct outcome *o, bool *touched, struct e
 				.source = &s->source,
 				.read = &s->read,
 				.run = d->options->run,
-				.now_s = clock_wall_ms(d->options->clock) / 1000,
+				.now_s = now_s(d),
 			};
 	}
 	rc = execute(&options, o, touched, err);
