@@ -9,19 +9,20 @@
 
 enum { MESSAGE_MAX = 32 << 10 };
 
-/* Messages have line ends of ours only where several paths are listed. */
+/* Messages have line ends of ours only where several paths are listed. Each line begins with
+ * our name: the runner takes a line for a command by how it begins, and a path may begin so. */
 static void print_message(const char *msg, struct buf *out)
 {
-	while (*msg) {
-		size_t n = strcspn(msg, "\n");
-		CLEANUP_PTR(mem) char *line = xstrndup(msg, n);
+	for (const char *line = msg; *line;) {
+		CLEANUP(buf) struct buf shown = BUF_INIT(MESSAGE_MAX);
+		size_t n = strcspn(line, "\n");
+		CLEANUP_PTR(mem) char *copy = xstrndup(line, n);
 
-		report_name(out, line);
-		msg += n;
-		if (*msg) {
-			buf_char(out, '\n');
-			msg++;
-		}
+		report_name(&shown, copy);
+		fprintf(stderr, "crc-action: %s\n", shown.data);
+		buf_printf(out, "%s%s", out->len ? "\n" : "", shown.data);
+		line += n;
+		line += *line == '\n';
 	}
 }
 
@@ -31,7 +32,6 @@ int cmd_fail(const struct cmd_context *c, const struct error *err)
 	CLEANUP(buf) struct buf annotation = BUF_INIT(4 * MESSAGE_MAX);
 
 	print_message(err->msg, &text);
-	fprintf(stderr, "crc-action: %s\n", text.data);
 	if (c->github->is_runner) {
 		github_annotation(&annotation, "error", "crc", text.data);
 		fputs(annotation.data, stderr);
