@@ -31,12 +31,18 @@ static int run_process(void *ctx, const char *command, struct buf *out, struct e
 		.argv = argv,
 		.env = (char *const *)(uintptr_t)o->env,
 		.timeout_ms = PROCESS_TIMEOUT_MS,
+		.cancelled = o->cancelled,
 		.out = out,
 	};
 
-	return process_run(&p, NULL, err);
+	if (process_run(&p, NULL, err) == 0)
+		return 0;
+	if (err->code != ERR_CANCELLED)
+		err->code = ERR_CREDENTIALS;
+	return -1;
 }
 
+/* What it fills borrows the options. */
 static void fill(const struct cloud_options *o, struct creds_options *out)
 {
 	*out = (struct creds_options){
@@ -83,7 +89,7 @@ int cloud_open(struct cloud *c, const struct cloud_options *options, struct erro
 	char region[64] = "";
 	uint64_t seed = 0;
 
-	*c = (struct cloud){ NULL, NULL, NULL };
+	*c = (struct cloud){ .options = *options };
 	if (!options->region &&
 	    creds_region(options->env, region, sizeof(region)) == false)
 		return error_set(err, ERR_CONFIG,
@@ -92,7 +98,7 @@ int cloud_open(struct cloud *c, const struct cloud_options *options, struct erro
 	if (random_bytes(&seed, sizeof(seed), err) < 0 ||
 	    http_curl_new(&http, &c->http, err) < 0)
 		return -1;
-	fill(options, &creds);
+	fill(&c->options, &creds);
 	creds.http = c->http;
 	creds.seed = seed;
 	if (aws_creds_new(&creds, &c->creds, err) < 0)
@@ -114,5 +120,5 @@ void cloud_release(struct cloud *c)
 	aws_free(c->aws);
 	aws_creds_free(c->creds);
 	http_free(c->http);
-	*c = (struct cloud){ NULL, NULL, NULL };
+	*c = (struct cloud){ .http = NULL };
 }

@@ -10,12 +10,6 @@
 #include "base/log.h"
 #include "io/http.h"
 
-struct cloud {
-	struct http *http;
-	struct aws_creds *creds;
-	struct aws *aws;
-};
-
 struct cloud_options {
 	const char *const *env;
 	const struct log *log;
@@ -27,8 +21,16 @@ struct cloud_options {
 	const volatile int *cancelled;
 };
 
+struct cloud {
+	struct cloud_options options; /* credentials refer to them */
+	struct http *http;
+	struct aws_creds *creds;
+	struct aws *aws;
+};
+
 /* Whether credentials are configured anywhere but in instance metadata. */
 bool cloud_is_configured(const struct cloud_options *options);
+/* Fetches credentials. c must stay where it is until it is released, also after a failure. */
 int cloud_open(struct cloud *c, const struct cloud_options *options, struct error *err);
 void cloud_release(struct cloud *c);
 

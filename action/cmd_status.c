@@ -134,7 +134,7 @@ int cmd_status(const struct cmd_context *c)
 {
 	CLEANUP_PTR(repo) struct repo *repo = NULL;
 	struct settings settings = { .config = CONFIG_INIT };
-	struct cloud cloud = { NULL, NULL, NULL };
+	struct cloud cloud = { .http = NULL };
 	struct error err = ERROR_INIT;
 	int rc;
 
