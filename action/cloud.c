@@ -84,6 +84,7 @@ int cloud_open(struct cloud *c, const struct cloud_options *options, struct erro
 		.ca_bundle = ca_bundle(options->env),
 		.cancelled = options->cancelled,
 	};
+	const struct aws_keys *keys;
 	struct creds_options creds;
 	struct aws_options aws;
 	char region[64] = "";
@@ -101,7 +102,10 @@ int cloud_open(struct cloud *c, const struct cloud_options *options, struct erro
 	fill(&c->options, &creds);
 	creds.http = c->http;
 	creds.seed = seed;
-	if (aws_creds_new(&creds, &c->creds, err) < 0)
+	/* Fetched once, before several requests want them: what is wrong with them is then
+	 * asked about once, and told without the request that happened to come first. */
+	if (aws_creds_new(&creds, &c->creds, err) < 0 ||
+	    aws_creds_get(c->creds, &keys, err) < 0)
 		return -1;
 	aws = (struct aws_options){
 		.http = c->http,
