@@ -36,6 +36,7 @@ slow_tiers() {
 	stage_shown "long properties" ctest run_properties
 	stage "build valgrind" build_valgrind
 	failed "build valgrind" || stage_shown "valgrind" memcheck run_valgrind
+	stage_shown "pytest: slow" pytest run_pytest_slow
 	stage "build tsan" build_tsan
 	failed "build tsan" || stage_shown "tsan" ctest run_tsan
 	! some_file tests/fault 'test_*.py' ||
@@ -88,9 +89,16 @@ run_pytest_all() {
 	run_pytest "${folders[@]}"
 }
 
-# run_pytest FOLDER...: against the binary with sanitizers.
+# Tests that take a minute or more.
+run_pytest_slow() {
+	CRC_TEST_SLOW=yes run_pytest -m slow tests/e2e
+}
+
+# run_pytest FOLDER...: against the binary with sanitizers; what is measured, against the
+# release build.
 run_pytest() {
 	local options=(-q -p no:cacheprovider)
+	[ ! -x build/crc-action ] || export CRC_ACTION_RELEASE=$PWD/build/crc-action
 	! .venv/bin/python -c 'import xdist' 2>/dev/null || options+=(-n 2)
 	! .venv/bin/python -c 'import pytest_timeout' 2>/dev/null || options+=(--timeout 300)
 	CRC_ACTION=$PWD/build/asan/action/crc-action \
