@@ -119,11 +119,6 @@ const struct clock *aws_clock(const struct aws *aws)
 	return aws->options.clock;
 }
 
-void aws_ignore_cancelled(struct aws *aws)
-{
-	aws->options.http->cancelled = NULL;
-}
-
 int64_t aws_skew_ms(const struct aws *aws)
 {
 	return aws->skew_ms;

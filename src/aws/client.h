@@ -84,12 +84,9 @@ struct aws_options {
 int aws_new(const struct aws_options *options, struct aws **out, struct error *err);
 void aws_free(struct aws *aws); /* NULL-safe */
 const struct clock *aws_clock(const struct aws *aws);
-/* Requests are sent again although the run was cancelled: for those that clean up. */
+/* Requests are sent again although the run was cancelled: for those that put away what would
+ * stand in the way of the next run. They should have a short deadline. */
 void aws_uncancel(struct aws *aws);
-
-/* Requests go out from now on even if the run was cancelled: for the few that put away what
- * would stand in the way of the next run. They should have a short deadline. */
-void aws_ignore_cancelled(struct aws *aws);
 
 /* The server's time minus ours in ms, as last seen; 0 before the first answer. */
 int64_t aws_skew_ms(const struct aws *aws);

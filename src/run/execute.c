@@ -217,10 +217,22 @@ static int commit_site(struct execution *x, size_t site, struct error *err)
 	return 0;
 }
 
+static bool holds_claims(const struct execution *x)
+{
+	for (size_t i = 0; i < x->plan->sites.len; i++)
+		if (x->claims[i].held)
+			return true;
+	return false;
+}
+
+/* Also, and most of all, when a signal has ended the run: else the next one would wait for
+ * the leases to end. */
 static void drop_claims(struct execution *x)
 {
 	struct error ignored = ERROR_INIT;
 
+	if (holds_claims(x))
+		aws_uncancel(x->options->aws);
 	for (size_t i = 0; i < x->plan->sites.len; i++)
 		claim_drop(&x->claims[i], &ignored);
 }
@@ -262,12 +274,11 @@ static int walk_objects(struct execution *x, struct error *err)
 	return 0;
 }
 
-static int claim_all(struct execution *x, bool *touched, struct error *err)
+static int claim_all(struct execution *x, struct error *err)
 {
 	for (size_t i = 0; i < x->plan->sites.len; i++) {
 		if (claim_site(x, i, err) < 0)
 			return -1;
-		*touched |= x->claims[i].held;
 		if (x->claims[i].unfenced)
 			note_list_push(
 				&x->outcome->plan.notes,
@@ -281,8 +292,9 @@ static int claim_all(struct execution *x, bool *touched, struct error *err)
 
 static int run_all(struct execution *x, bool *touched, struct error *err)
 {
-	if (prepare(x, err) < 0 || claim_all(x, touched, err) < 0)
+	if (prepare(x, err) < 0 || claim_all(x, err) < 0)
 		return -1;
+	*touched = holds_claims(x);
 	if (walk_objects(x, err) < 0)
 		return -1;
 	for (size_t i = 0; i < x->plan->sites.len; i++)
@@ -337,11 +349,8 @@ int execute(const struct execute_options *options, struct outcome *o, bool *touc
 	*touched = false;
 	outcome_begin(o);
 	rc = run_all(&x, touched, err);
-	if (rc < 0) {
-		if (err->code == ERR_CANCELLED)
-			aws_uncancel(options->aws);
+	if (rc < 0)
 		drop_claims(&x);
-	}
 	finish(&x);
 	return rc;
 }

@@ -129,7 +129,10 @@ int execute_invalidations(struct execution *x, size_t from, size_t to, struct er
 	for (size_t i = from; rc == 0 && i < to; i++)
 		rc = invalidate(x, i, &invs[i - from], err);
 	for (size_t i = from; rc == 0 && x->options->wait && i < to; i++)
-		rc = wait_completed(x, i, &invs[i - from], err);
+		if (wait_completed(x, i, &invs[i - from], err) < 0)
+			rc = error_wrap(err, "invalidate %s: wait for %s",
+					x->plan->steps.items[i].distribution,
+					invs[i - from].id);
 	free(invs);
 	return rc;
 }

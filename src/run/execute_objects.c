@@ -261,22 +261,6 @@ static const char *answered_etag(struct slot *slot, const struct step *step)
 	return s3_etag(&slot->call.response, step->kind == STEP_COPY);
 }
 
-static void succeed(struct sender *s, struct slot *slot)
-{
-	const struct step *step = &s->x->plan->steps.items[slot->step];
-	struct step_outcome *out = &s->x->outcome->steps[slot->step];
-
-	if (step->kind != STEP_DELETE) {
-		const char *etag = answered_etag(slot, step);
-
-		upload_forget(&slot->upload);
-		out->etag = etag ? arena_strdup(&s->x->outcome->arena, etag) : NULL;
-		out->bytes = slot->content.len;
-	}
-	execution_done(s->x, slot->step);
-	free_slot(s, slot);
-}
-
 static void fail(struct sender *s, struct slot *slot, const struct error *why)
 {
 	struct error err = *why;
@@ -285,6 +269,42 @@ static void fail(struct sender *s, struct slot *slot, const struct error *why)
 	if (!s->err.code)
 		s->err = err;
 	free_slot(s, slot);
+}
+
+static void finish_step(struct sender *s, struct slot *slot)
+{
+	upload_forget(&slot->upload);
+	execution_done(s->x, slot->step);
+	free_slot(s, slot);
+}
+
+/* What no store answers has changed nothing: some proxies have a page for every request. */
+static int check_answer(const struct step *step, const struct http_response *res,
+			const char *etag, struct error *err)
+{
+	if (step->kind == STEP_DELETE && res->status == 200 && res->body.len)
+		return error_set(err, ERR_SERVICE,
+				 "answered with a page: this is not S3, or something "
+				 "between us and it has answered");
+	if (step->kind != STEP_DELETE && !etag)
+		return error_set(err, ERR_SERVICE, "answered without an ETag");
+	return 0;
+}
+
+static void succeed(struct sender *s, struct slot *slot)
+{
+	const struct step *step = &s->x->plan->steps.items[slot->step];
+	struct step_outcome *out = &s->x->outcome->steps[slot->step];
+	const char *etag = step->kind == STEP_DELETE ? NULL : answered_etag(slot, step);
+	struct error err = ERROR_INIT;
+
+	if (check_answer(step, &slot->call.response, etag, &err) < 0) {
+		fail(s, slot, &err);
+		return;
+	}
+	out->etag = etag ? arena_strdup(&s->x->outcome->arena, etag) : NULL;
+	out->bytes = slot->content.len;
+	finish_step(s, slot);
 }
 
 /* Somebody else wrote here since it was seen. What the commit holds is the truth for its
@@ -326,7 +346,7 @@ static void leave_alone(struct sender *s, struct slot *slot)
 		(struct note){ NOTE_WARNING, step->site, step->path,
 			       "was changed by somebody else and is not in the commit: "
 			       "left alone" });
-	succeed(s, slot);
+	finish_step(s, slot);
 }
 
 static void refused_by_condition(struct sender *s, struct slot *slot)
@@ -382,7 +402,7 @@ static void call_done(void *ctx, struct aws_call *call)
 	else if (!code)
 		answered(s, slot);
 	else if (code == ERR_NOT_FOUND && step->kind == STEP_DELETE && !bucket_gone)
-		succeed(s, slot);
+		finish_step(s, slot);
 	else if (code == ERR_CONDITION || (code == ERR_NOT_FOUND && !bucket_gone))
 		refused_by_condition(s, slot);
 	else

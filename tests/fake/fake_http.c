@@ -35,17 +35,19 @@ static void remember(struct fake_http *fake, const struct http_request *req)
 	for (size_t i = 0; i < req->n_headers; i++)
 		buf_printf(&headers, "%s: %s\n", req->headers[i].name,
 			   req->headers[i].value);
-	fake_seen_list_push(&fake->seen, (struct fake_seen){
-						 .method = xstrdup(req->method),
-						 .url = xstrdup(req->url),
-						 .headers = buf_take(&headers),
-						 .body = read_body(&req->body),
-						 .body_len = (size_t)req->body.len,
-						 .at_ms = fake->clock->now_ms,
-						 .timeout_ms = req->timeout_ms,
-						 .no_proxy = req->no_proxy,
-						 .fresh = req->fresh,
-					 });
+	fake_seen_list_push(&fake->seen,
+			    (struct fake_seen){
+				    .method = xstrdup(req->method),
+				    .url = xstrdup(req->url),
+				    .headers = buf_take(&headers),
+				    .body = read_body(&req->body),
+				    .body_len = (size_t)req->body.len,
+				    .from_file = !req->body.bytes && req->body.len,
+				    .at_ms = fake->clock->now_ms,
+				    .timeout_ms = req->timeout_ms,
+				    .no_proxy = req->no_proxy,
+				    .fresh = req->fresh,
+			    });
 }
 
 static struct fake_reply choose(struct fake_http *fake, const struct http_request *req)
@@ -64,10 +66,11 @@ static struct fake_reply choose(struct fake_http *fake, const struct http_reques
 		return rule->reply;
 	}
 	if (fake->serve) {
+		/* A copy: a request within a request moves the list. */
+		struct fake_seen seen = fake->seen.items[fake->seen.len - 1];
 		struct fake_reply reply = { 0 };
 
-		fake->serve(fake->serve_ctx, &fake->seen.items[fake->seen.len - 1],
-			    &reply);
+		fake->serve(fake->serve_ctx, &seen, &reply);
 		return reply;
 	}
 	fprintf(stderr, "unforeseen: %s %s\n", req->method, req->url);

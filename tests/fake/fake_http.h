@@ -35,6 +35,7 @@ struct fake_seen {
 	char *headers; /* "Name: value\n..." */
 	char *body;    /* with a NUL behind it */
 	size_t body_len;
+	bool from_file; /* the body: it was in no memory as a whole */
 	int64_t at_ms;
 	int64_t timeout_ms;
 	bool no_proxy;
