@@ -36,6 +36,8 @@ void github_init(struct github *g, const char *const *env)
 		.repository = options_env(env, "GITHUB_REPOSITORY"),
 		.debug = str_eq(options_env(env, "RUNNER_DEBUG"), "1"),
 	};
+	if (str_empty(g->server))
+		g->server = "https://github.com";
 	if (!g->workflow)
 		g->workflow = options_env(env, "GITHUB_WORKFLOW");
 }

@@ -66,47 +66,63 @@ static bool is_server(const struct url *u, const char *server)
 	       strncasecmp(s.host, u->host, u->host_len) == 0;
 }
 
-/* checkout leaves the job's token as "AUTHORIZATION: basic ..." in the configuration. */
-static void add_authorization(const struct tip_options *o, const struct url *u,
-			      struct buf *value)
+/* A buffer that holds a secret. */
+static void wiped_release(struct buf *b)
 {
-	CLEANUP(buf) struct buf name = BUF_INIT(1024);
-	CLEANUP(buf) struct buf header = BUF_INIT(8192);
-	CLEANUP(buf) struct buf pair = BUF_INIT(8192);
+	secret_wipe(b->data, b->len);
+	buf_release(b);
+}
+
+/* checkout leaves the job's token as "AUTHORIZATION: basic ..." in the configuration. */
+static bool add_configured(const struct tip_options *o, const struct url *u,
+			   struct buf *value)
+{
+	static const char name[] = "authorization:";
+	CLEANUP(buf) struct buf key = BUF_INIT(1024);
+	CLEANUP(wiped) struct buf header = BUF_INIT(8192);
 	struct error ignored = ERROR_INIT;
+	const char *text;
 
-	buf_printf(&name, "http.%.*s://%.*s/.extraheader", (int)u->scheme_len, u->scheme,
+	buf_printf(&key, "http.%.*s://%.*s/.extraheader", (int)u->scheme_len, u->scheme,
 		   (int)u->authority_len, u->authority);
-	if (repo_config_value(o->repo, name.data, &header, &ignored) == 0) {
-		const char *colon = strchr(header.data, ':');
+	if (repo_config_value(o->repo, key.data, &header, &ignored) < 0 ||
+	    strncasecmp(header.data, name, strlen(name)) != 0)
+		return false;
+	text = header.data + strlen(name);
+	buf_str(value, text + strspn(text, " \t"));
+	return true;
+}
 
-		if (colon)
-			buf_str(value, colon + 1 + strspn(colon + 1, " "));
-		return;
-	}
+static void add_token(const struct tip_options *o, const struct url *u, struct buf *value)
+{
+	CLEANUP(wiped) struct buf pair = BUF_INIT(8192);
+
 	if (str_empty(o->token) || !is_server(u, o->server))
 		return;
 	buf_printf(&pair, "x-access-token:%s", o->token);
 	buf_str(value, "Basic ");
 	encode_base64(pair.data, pair.len, value);
-	secret_wipe(pair.data, pair.len);
 }
 
 static enum order_fact ask_http(const struct tip_options *o, const char *remote_url,
 				const struct oid *commit)
 {
 	CLEANUP(buf) struct buf url = BUF_INIT(8192);
-	CLEANUP(buf) struct buf authorization = BUF_INIT(16384);
+	CLEANUP(wiped) struct buf authorization = BUF_INIT(16384);
 	CLEANUP(http_response) struct http_response res = HTTP_RESPONSE_INIT;
 	struct http_header headers[] = { { "Authorization", NULL } };
+	size_t n = strlen(remote_url);
 	struct error ignored = ERROR_INIT;
 	struct url u;
 	struct oid found;
 
 	if (!o->http || !url_parse(remote_url, &u))
 		return ORDER_UNKNOWN_FACT;
-	buf_printf(&url, "%s/info/refs?service=git-upload-pack", remote_url);
-	add_authorization(o, &u, &authorization);
+	while (remote_url[n - 1] == '/')
+		n--;
+	buf_printf(&url, "%.*s/info/refs?service=git-upload-pack", (int)n, remote_url);
+	if (!add_configured(o, &u, &authorization))
+		add_token(o, &u, &authorization);
 	headers[0].value = authorization.data;
 	struct http_request req = {
 		.method = "GET",
@@ -118,7 +134,6 @@ static enum order_fact ask_http(const struct tip_options *o, const char *remote_
 	};
 	if (http_send(o->http, &req, &res, &ignored) < 0 || res.status != 200)
 		return ORDER_UNKNOWN_FACT;
-	secret_wipe(authorization.data, authorization.len);
 	if (!tip_parse_refs(res.body.data, res.body.len, o->ref, &found))
 		return ORDER_NO;
 	return oid_equal(&found, commit) ? ORDER_YES : ORDER_NO;
