@@ -49,7 +49,9 @@ static int post(struct aws *aws, const struct question *q, struct http_response 
 			   "application/x-www-form-urlencoded; charset=utf-8");
 	if (aws_send(aws, &req, res, err) < 0)
 		return -1;
-	return xml_parse(res->body.data, res->body.len, &res->arena, root, err);
+	if (xml_parse(res->body.data, res->body.len, &res->arena, root, err) < 0)
+		return error_wrap(err, "STS's answer");
+	return 0;
 }
 
 static int take_keys(const struct xml_node *result, struct aws_keys *out,
