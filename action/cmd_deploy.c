@@ -147,13 +147,12 @@ static int connect(struct deploying *d, struct error *err)
 		.cancelled = d->cmd->cancelled,
 	};
 
-	if (o->dry_run && !cloud_is_configured(&cloud))
+	if (o->dry_run && (o->base || !cloud_is_configured(&cloud)))
 		d->options.offline = true;
 	if (o->base && !d->options.offline)
-		return error_set(
-			err, ERR_USAGE,
-			"--base is for --offline: a deploy compares with what is "
-			"recorded as deployed");
+		return error_set(err, ERR_USAGE,
+				 "--base is for dry runs: a deploy compares with what is "
+				 "recorded as deployed");
 	if (d->options.offline)
 		return 0;
 	if (cloud_open(&d->cloud, &cloud, err) < 0)
@@ -171,15 +170,20 @@ static int prepare(struct deploying *d, struct error *err)
 	display_init(&d->display, o, c->env);
 	if (repo_open(o->repo ? o->repo : ".", &d->display.log, &d->repo, err) < 0 ||
 	    settings_load(&d->settings, o, c->github, d->repo, c->env, err) < 0 ||
-	    read_event(d, err) < 0 || fill_options(d, err) < 0 || connect(d, err) < 0)
+	    read_event(d, err) < 0 || fill_options(d, err) < 0)
 		return -1;
-	if (d->settings.source_note && !o->quiet)
+	return 0;
+}
+
+/* What the user should know of the settings before anything is done with them. */
+static void say_settings(const struct deploying *d)
+{
+	if (d->settings.source_note && !d->cmd->options->quiet)
 		fprintf(stderr, "note: %s\n", d->settings.source_note);
 	if (d->settings.config.backends.len)
 		fprintf(stderr,
 			"warning: this version deploys sites only: the backends of "
 			"the configuration are left as they are\n");
-	return 0;
 }
 
 static const char *site_url(const struct deploying *d)
@@ -231,6 +235,7 @@ static int run(struct deploying *d)
 	struct deploy deploy;
 	int status;
 
+	say_settings(d);
 	/* What went wrong stands in the outcome too. */
 	(void)deploy_run(&deploy, &d->options, &outcome, &err);
 	status = end(d, &outcome);
@@ -239,18 +244,24 @@ static int run(struct deploying *d)
 	return status;
 }
 
+/* True: the event deploys nothing, which needs no credentials. */
+static bool deploys_nothing(const struct deploying *d, struct outcome *early)
+{
+	if (!d->has_event || d->cmd->options->dry_run ||
+	    !event_deploys_nothing(&d->event, &early->nothing_why))
+		return false;
+	early->verdict = VERDICT_NOTHING;
+	return true;
+}
+
 int cmd_deploy(const struct cmd_context *c)
 {
 	struct deploying d = { .cmd = c };
 	struct outcome early = { .verdict = VERDICT_FAILED };
 	int status;
 
-	if (prepare(&d, &early.error) < 0) {
-		early.plan.head = d.settings.head;
-		status = end(&d, &early);
-	} else if (d.has_event && !c->options->dry_run &&
-		   event_deploys_nothing(&d.event, &early.nothing_why)) {
-		early.verdict = VERDICT_NOTHING;
+	if (prepare(&d, &early.error) < 0 || deploys_nothing(&d, &early) ||
+	    connect(&d, &early.error) < 0) {
 		early.plan.head = d.settings.head;
 		status = end(&d, &early);
 	} else {

@@ -194,7 +194,15 @@ def test_base(world):
 def test_base_is_refused_where_the_record_counts(world):
     world.repo.commit(SITE)
     run = world.run("--base", "HEAD", status=2)
-    assert "--base is for --offline" in run.err and run.requests == []
+    assert "--base is for dry runs" in run.err and run.requests == []
+
+
+def test_base_of_a_dry_run_is_compared_in_git_alone(world):
+    first = world.repo.commit(SITE)
+    world.repo.commit({**SITE, "index.html": b"another"})
+    run = world.run("-n", "--json", "--base", first)
+    assert run.requests == [] and run.plan["offline"]
+    assert run.changes() == {"index.html": ("put", "modified")}
 
 
 def test_base_from_the_event(world):

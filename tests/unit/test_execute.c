@@ -301,9 +301,9 @@ static void check_failure(struct fixture *f, const struct where *w)
 	CHECK(error_exit_status(f->err.code) == expected_exit(f, w));
 	CHECK(!claim_was_had(f) || w->fault == FAKE_CANCELLED || step_is_named(f));
 	CHECK(f->outcome.error.code == f->err.code);
-	CHECK(f->outcome.verdict == (f->err.code == ERR_ORDER || !claim_was_had(f)
-					     ? VERDICT_FAILED
-					     : VERDICT_PARTIAL));
+	CHECK(f->outcome.verdict == (f->err.code == ERR_ORDER ? VERDICT_REFUSED
+				     : !claim_was_had(f)      ? VERDICT_FAILED
+							      : VERDICT_PARTIAL));
 	/* What is reported as failed is not recorded, unless that alone went unnoticed. */
 	CHECK(!state.deployed.is_set || w->fault == FAKE_LOST ||
 	      !oid_equal(&state.deployed.commit, &commits[w->which]));

@@ -345,17 +345,18 @@ static void test_plan__a_neighbour_at_the_default_behaviour_is_held(void **state
 	struct plan_case c;
 
 	(void)state;
-	/* "/blog*" would be one pattern for all three, but one's style sheet begins so. */
-	read_case(&c,
-		  CONFIG "site one\ndeployed a\nrecorded E1\n"
-			 "distribution E1\nbehavior /blog/* elsewhere\nbehavior * ours\n"
-			 "file blog.css same\nobject blog.css same\n"
-			 "site two\ndeployed a\nrecorded E1\n"
-			 "distribution E1\nbehavior /blog/* ours website\n"
-			 "behavior * elsewhere\n"
-			 "file blog/index.html new\nobject blog/index.html old\n"
-			 "neighbour one\n");
-	assert_patterns(&c, 0, "/blog /blog/*");
+	/* "/blo*" would be one pattern for both, but one's style sheet begins so. */
+	read_case(&c, CONFIG "site one\ndeployed a\nrecorded E1\n"
+			     "distribution E1\nbehavior /blog/* elsewhere\n"
+			     "behavior /blot/* elsewhere\nbehavior * ours\n"
+			     "file blob.css same\nobject blob.css same\n"
+			     "site two\ndeployed a\nrecorded E1\n"
+			     "distribution E1\nbehavior /blog/* ours\n"
+			     "behavior /blot/* ours\nbehavior * elsewhere\n"
+			     "file blog/a.html new\nobject blog/a.html old\n"
+			     "file blot/b.html new\nobject blot/b.html old\n"
+			     "neighbour one\n");
+	assert_patterns(&c, 0, "/blog/a.html /blot/b.html");
 	plan_case_release(&c);
 }
 

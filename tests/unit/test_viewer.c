@@ -166,7 +166,7 @@ static void test_viewer__query_strings(void **state)
 
 	(void)state;
 	push(&v, (struct viewer_behavior){ .ours = true, .query_strings = true });
-	assert_seen_at(&v, &stale, "/... /a.html...");
+	assert_seen_at(&v, &stale, "/ /?... /a.html /a.html?...");
 	/* What is held is there without a query string at least. */
 	assert_seen_at(&v, &held, "/ /a.html");
 }
@@ -174,9 +174,10 @@ static void test_viewer__query_strings(void **state)
 static void test_viewer__unknown_settings(void **state)
 {
 	static const struct seen whole[] = {
-		{ "index.html", "/... /index.html..." },
-		{ "a/index.html", "/a... /a/... /a/index.html..." },
-		{ "a.css", "/a.css..." },
+		{ "index.html", "/ /?... /index.html /index.html?..." },
+		{ "a/index.html",
+		  "/a /a/ /a/?... /a/index.html /a/index.html?... /a?..." },
+		{ "a.css", "/a.css /a.css?..." },
 		{ NULL, NULL },
 	};
 	static const struct seen prefixed[] = {
