@@ -199,7 +199,7 @@ def test_base_is_refused_where_the_record_counts(world):
 
 def test_base_of_a_dry_run_is_compared_in_git_alone(world):
     first = world.repo.commit(SITE)
-    world.repo.commit({**SITE, "index.html": b"another"})
+    world.repo.commit({"website/index.html": b"another"})
     run = world.run("-n", "--json", "--base", first)
     assert run.requests == [] and run.plan["offline"]
     assert run.changes() == {"index.html": ("put", "modified")}

@@ -40,7 +40,7 @@ def test_edits_are_said_in_every_report(repo, tmp_path):
     run = plan(repo, GITHUB_ACTIONS="true", GITHUB_EVENT_NAME="push", GITHUB_EVENT_PATH=str(event),
                GITHUB_REF="refs/heads/main", GITHUB_STEP_SUMMARY=str(summary), GITHUB_OUTPUT=str(output))
     assert run.plan["notes"] == [{"kind": "warning", "text": "site site: 1 uncommitted edit " + LEFT_OUT.format("is")}]
-    assert "**warning**" in summary.read_text() and "1 uncommitted edit in website" in summary.read_text()
+    assert "**Warning:**" in summary.read_text() and "1 uncommitted edit in website" in summary.read_text()
     assert "1 uncommitted edit in website" in output.read_text()
 
 
@@ -119,7 +119,7 @@ def test_commit_insists(repo):
     run = plan(repo, "--source", "worktree", site="none")
     assert run.status == 2 and "there is no folder none on the disk" in run.err, run
     run = plan(repo, "--source", "disk")
-    assert run.status == 2 and "--source disk: commit, worktree or auto" in run.err, run
+    assert run.status == 2 and "--source: \"disk\" is none of commit|worktree|auto" in run.err, run
 
 
 def test_a_bare_repository_has_no_work_tree(repo, tmp_path):
