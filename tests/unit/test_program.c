@@ -256,6 +256,28 @@ static void test_program__an_event_that_deploys_nothing(void **state)
 	ended_release(&e);
 }
 
+static void test_program__each_line_of_an_error_begins_with_our_name(void **state)
+{
+	struct ended e;
+	size_t lines = 0;
+
+	run(*state, "", NULL,
+	    "git clone -q r links && cd links && mkdir -p website/::error::a && "
+	    "ln -s x 'website/::error::a/b' && ln -s y 'website/::warning::c' && git add . && "
+	    "git commit -qm links");
+	start_program(*state, "-n -C ../links --site-path website", "GITHUB_ACTIONS=true",
+		      &e);
+	assert_int_equal(e.status, 1);
+	for (const char *line = e.err.data; *line; line += strcspn(line, "\n") + 1) {
+		lines++;
+		if (!str_starts(line, "crc-action: ") &&
+		    !str_starts(line, "::error title=crc::"))
+			fail_msg("%s", line);
+	}
+	assert_int_equal(lines, 4);
+	ended_release(&e);
+}
+
 static void test_program__help_and_version(void **state)
 {
 	struct ended e;
@@ -278,6 +300,8 @@ int main(void)
 		cmocka_unit_test(test_program__a_dry_run),
 		cmocka_unit_test(test_program__a_runner_is_told_of_failures_too),
 		cmocka_unit_test(test_program__an_event_that_deploys_nothing),
+		cmocka_unit_test(
+			test_program__each_line_of_an_error_begins_with_our_name),
 		cmocka_unit_test(test_program__help_and_version),
 	};
 
