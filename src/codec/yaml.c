@@ -66,6 +66,10 @@ static int error_set_at(struct error *err, enum error_code code, const char *nam
 	va_start(args, fmt);
 	vsnprintf(message, sizeof(message), fmt, args);
 	va_end(args);
+	/* Keys and anchors may hold anything. */
+	for (char *c = message; *c; c++)
+		if ((unsigned char)*c < 0x20 || *c == 0x7F)
+			*c = '?';
 	return error_set(err, code, "%s:%zu:%zu: %s", name, line, column, message);
 }
 
@@ -325,12 +329,10 @@ static int check_duplicates(struct reader *r, const struct yaml_pair *pairs, siz
 		const struct yaml_node *again = sorted[i]->key;
 
 		if (str_eq(first->text, again->text))
-			return error_set(
-				r->err, ERR_DATA,
-				"%s:%u:%u: key \"%s\" is there twice, first in line "
-				"%u",
-				r->name, again->line, again->column, again->text,
-				first->line);
+			return error_set_at(r->err, ERR_DATA, r->name, again->line,
+					    again->column,
+					    "key \"%s\" is there twice, first in line %u",
+					    again->text, first->line);
 	}
 	return 0;
 }
@@ -391,17 +393,19 @@ static int finish_mapping(struct reader *r, struct yaml_node *node,
 {
 	CLEANUP(pair_list) struct pair_list all = { 0 };
 	struct yaml_pair *pairs;
+	size_t own;
 
 	if (check_duplicates(r, read->items, read->len) < 0)
 		return -1;
 	for (size_t i = 0; i < read->len; i++)
 		if (!is_merge_key(read->items[i].key))
 			pair_list_push(&all, read->items[i]);
+	own = all.len;
 	for (size_t i = 0; i < read->len; i++)
 		if (is_merge_key(read->items[i].key) &&
 		    merge(r, node, &read->items[i], &all) < 0)
 			return -1;
-	if (all.len != read->len)
+	if (all.len != own)
 		all.len = drop_shadowed(r, all.items, all.len);
 	pairs = arena_memdup(r->arena, all.items, all.len * sizeof(*all.items));
 	node->pairs = pairs;

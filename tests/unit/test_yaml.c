@@ -164,6 +164,25 @@ static void test_yaml__merge_keys(void **state)
 	assert_string_equal(yaml_text(yaml_get(yaml_get(root, "text"), "<<")), "kept");
 }
 
+/* What is merged may be as long as what merges it. */
+static void test_yaml__own_keys_win_over_a_single_merged_one(void **state)
+{
+	static const char text[] = "base: &base {a: 1}\n"
+				   "own: {<<: *base, a: 2}\n"
+				   "later: {a: 2, <<: *base}\n";
+	CLEANUP(arena) struct arena arena = ARENA_INIT;
+	const struct yaml_node *root = parse(&arena, text);
+
+	(void)state;
+	for (size_t i = 1; i < 3; i++) {
+		const struct yaml_node *map = root->pairs[i].value;
+
+		assert_int_equal(map->len, 1);
+		assert_string_equal(yaml_text(map->pairs[0].value), "2");
+		assert_string_equal(yaml_text(yaml_get(map, "a")), "2");
+	}
+}
+
 static void test_yaml__empty_documents_have_no_root(void **state)
 {
 	CLEANUP(arena) struct arena arena = ARENA_INIT;
@@ -186,6 +205,8 @@ static void test_yaml__refusals(void **state)
 		  "t.yml:3:1: key \"a\" is there twice, first in line 1" },
 		{ "x: {a: 1, \"a\": 3}\n", ERR_DATA,
 		  "t.yml:1:11: key \"a\" is there twice, first in line 1" },
+		{ "\"a\\n\\x7F\\e[2J\": 1\n\"a\\n\\x7F\\e[2J\": 2\n", ERR_DATA,
+		  "t.yml:2:1: key \"a???[2J\" is there twice, first in line 1" },
 		{ "a: 1\n---\nb: 2\n", ERR_UNSUPPORTED,
 		  "t.yml:2:1: a second document: one is all that is read" },
 		{ "a:\n\t- b\n", ERR_DATA,
@@ -290,6 +311,7 @@ int main(void)
 		cmocka_unit_test(test_yaml__offsets_hold_in_long_texts),
 		cmocka_unit_test(test_yaml__a_byte_order_mark_counts_in_bytes_only),
 		cmocka_unit_test(test_yaml__merge_keys),
+		cmocka_unit_test(test_yaml__own_keys_win_over_a_single_merged_one),
 		cmocka_unit_test(test_yaml__empty_documents_have_no_root),
 		cmocka_unit_test(test_yaml__refusals),
 		cmocka_unit_test(test_yaml__caps),
