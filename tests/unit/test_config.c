@@ -628,8 +628,7 @@ static void test_config__refuses_parts_that_contradict(void **state)
 static void test_config__sites_beside_one_another(void **state)
 {
 	static const char *const texts[] = {
-		"sites: {a: {path: x, bucket: my-bucket}, b: {path: y, bucket: my-bucket, "
-		"prefix: p}}",
+		"sites: {a: {path: x, bucket: abc}, b: {path: y, bucket: abc, prefix: p}}",
 		"sites: {a: {path: x, bucket: my-bucket}, b: {path: y, bucket: my-other}}",
 		"sites: {a: {path: x}, b: {path: x}}",
 		"sites: {a: {path: x, bucket: !env A}, b: {path: y, bucket: !env B}}",

@@ -261,8 +261,7 @@ static void test_event__hostile_depths_of_a_pull_request(void **state)
 	static const char *const payloads[] = {
 		"{\"pull_request\": {\"head\": [], \"base\": 7}}",
 		"{\"pull_request\": {\"head\": {\"repo\": 7}, \"base\": {\"repo\": {}}}}",
-		"{\"pull_request\": {\"head\": {\"repo\": {\"full_name\": []}},"
-		" \"base\": {\"repo\": {\"full_name\": []}}}}",
+		"{\"pull_request\": {\"head\": {\"repo\": {\"full_name\": []}}}}",
 		"{\"pull_request\": []}",
 	};
 
