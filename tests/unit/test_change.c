@@ -77,10 +77,10 @@ static void random_snapshot(uint64_t *seed, struct snapshot *out)
 	char line[8 * 4] = "";
 	size_t n = 0;
 
-	for (char path = 'a'; path <= 'g'; path++) {
+	for (int path = 'a'; path <= 'g'; path++) {
 		if (below(seed, 2))
 			continue;
-		line[n++] = path;
+		line[n++] = (char)path;
 		line[n++] = (char)('1' + below(seed, 2));
 		line[n++] = (char)('x' + below(seed, 2));
 		line[n++] = ' ';
