@@ -35,7 +35,8 @@ struct transfer {
 	size_t answered_bytes;
 	struct http_response response;
 	bool too_big;
-	int body_errno; /* why the body could not be read; 0: it could */
+	bool head_ended; /* with its empty line */
+	int body_errno;  /* why the body could not be read; 0: it could */
 	char message[CURL_ERROR_SIZE];
 };
 
@@ -167,8 +168,11 @@ static size_t write_header(char *line, size_t size, size_t count, void *ctx)
 	size_t n = size * count;
 
 	/* Each status line starts a new answer: those before were 100 Continue. */
-	if (n >= 5 && memcmp(line, "HTTP/", 5) == 0)
+	if (n >= 5 && memcmp(line, "HTTP/", 5) == 0) {
 		t->answered.len = 0;
+		t->head_ended = false;
+	}
+	t->head_ended |= n && (line[0] == '\r' || line[0] == '\n');
 	t->answered_bytes += n;
 	if (t->answered_bytes > HEADERS_BYTES) {
 		t->too_big = true;
@@ -214,7 +218,7 @@ static void transfer_reset(struct transfer *t)
 	t->answered.len = 0;
 	t->answered_bytes = 0;
 	t->body_sent = t->told_sent = 0;
-	t->too_big = false;
+	t->too_big = t->head_ended = false;
 	t->body_errno = 0;
 	t->message[0] = '\0';
 	http_response_release(&t->response);
@@ -417,6 +421,16 @@ static void transfer_answered(struct transfer *t)
 					    t->answered.len * sizeof(*t->answered.items));
 }
 
+/* A connection that is closed in the middle of the head is fine with libcurl, which hands out
+ * the headers that came. */
+static CURLcode ending_of(struct transfer *t, CURLcode curl)
+{
+	if (curl != CURLE_OK || t->head_ended)
+		return curl;
+	snprintf(t->message, sizeof(t->message), "the answer ends within its headers");
+	return CURLE_PARTIAL_FILE;
+}
+
 /* Hands the result to the feed and the handle back to the pool. */
 static void transfer_end(struct run *run, struct transfer *t, CURLcode curl,
 			 const struct error *cancelled)
@@ -424,6 +438,7 @@ static void transfer_end(struct run *run, struct transfer *t, CURLcode curl,
 	struct error err = ERROR_INIT;
 	struct http_response *res = NULL;
 
+	curl = ending_of(t, curl);
 	if (cancelled) {
 		err = *cancelled;
 	} else if (curl != CURLE_OK) {
