@@ -119,7 +119,7 @@ def test_commit_insists(repo):
     run = plan(repo, "--source", "worktree", site="none")
     assert run.status == 2 and "there is no folder none on the disk" in run.err, run
     run = plan(repo, "--source", "disk")
-    assert run.status == 2 and "--source: \"disk\" is none of commit|worktree|auto" in run.err, run
+    assert run.status == 2 and '--source: "disk" is none of commit|worktree|auto' in run.err, run
 
 
 def test_a_bare_repository_has_no_work_tree(repo, tmp_path):
