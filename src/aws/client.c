@@ -407,6 +407,21 @@ static void wait_for(struct stream *s, struct flight *f, int64_t wait_ms)
 	finish(s, f);
 }
 
+/* A HEAD has no body that would give away who answers: a proxy's page looks like an object. */
+static void check_head(struct aws_call *call)
+{
+	struct error *err = &call->err;
+
+	if (call->request.service != AWS_S3 ||
+	    !str_eq(call->request.operation, "HeadObject") ||
+	    http_response_header(&call->response, "ETag"))
+		return;
+	error_set(err, ERR_NETWORK, "%d without an ETag: not the store's answer",
+		  call->response.status);
+	err->http_status = call->response.status;
+	err->retryable = true;
+}
+
 static int64_t decide(struct stream *s, struct flight *f, const char *retry_after,
 		      bool not_sent)
 {
@@ -435,6 +450,8 @@ static void read_answer(struct stream *s, struct flight *f, struct http_response
 	error_clear(&call->err);
 	if (!succeeded(&call->request, &call->response))
 		aws_error_decode(&call->response, fault, &call->err);
+	else
+		check_head(call);
 	adapt(s, f, call->err.code == ERR_THROTTLED || call->err.http_status == 503);
 }
 

@@ -137,6 +137,11 @@ def test_once_while_finishing(clouds, one_site, fault):
     clouds.sweep(range(1, count + 1), faulty(one_site, TRANSIENT[fault], survived, died=DIED))
 
 
+def test_a_page_instead_of_an_answer_while_finishing(clouds, one_site):
+    count = count_requests(clouds, one_site, "A", "B", DIED)
+    clouds.sweep(range(1, count + 1), faulty(one_site, HTML, was_not_fooled, died=DIED))
+
+
 def test_a_claim_that_is_not_granted(world):
     """Somebody else was faster: read again, and go on when there is nobody after all."""
     once(world.cloud, CLAIM, UNMET)

@@ -384,8 +384,9 @@ static void test_aws_client__finds_the_buckets_region(void **state)
 			 "x-amz-bucket-region: eu-west-1",
 			 "<Error><Code>PermanentRedirect</Code></Error>");
 	fake_http_expect(&f->fake, "GET", "bucket.s3.eu-west-1.", 200, NULL, "");
-	fake_http_expect(&f->fake, "HEAD", "bucket.s3.eu-west-1.", 200, NULL, "");
-	fake_http_expect(&f->fake, "HEAD", "other.s3.us-east-1.", 200, NULL, "");
+	fake_http_expect(&f->fake, "HEAD", "bucket.s3.eu-west-1.", 200, "ETag: \"0\"",
+			 "");
+	fake_http_expect(&f->fake, "HEAD", "other.s3.us-east-1.", 200, "ETag: \"0\"", "");
 	assert_int_equal(send(f), 0);
 	assert_true(fake_seen_header(seen(f, 1), "Authorization", value, sizeof(value)));
 	assert_non_null(strstr(value, "/eu-west-1/s3/"));
@@ -495,6 +496,23 @@ static void test_aws_client__200_with_an_error_for_ever(void **state)
 	assert_int_equal(send(f), -1);
 	assert_int_equal(f->err.http_status, 200);
 	assert_string_equal(f->err.service_code, "InternalError");
+}
+
+/* What a guest network answers to everything is no object. */
+static void test_aws_client__a_head_has_an_etag(void **state)
+{
+	struct fixture *f = *state;
+
+	aws_request_release(&f->req);
+	s3_head_request(&f->req, "bucket", "k");
+	fake_http_expect(&f->fake, "HEAD", NULL, 200, "Content-Type: text/html", NULL)
+		->times = 5;
+	assert_int_equal(send(f), -1);
+	assert_int_equal(f->err.code, ERR_NETWORK);
+	assert_int_equal(f->err.http_status, 200);
+	fake_http_expect(&f->fake, "HEAD", NULL, 200, "Content-Type: text/html", NULL);
+	fake_http_expect(&f->fake, "HEAD", NULL, 200, "ETag: \"0\"", NULL);
+	assert_int_equal(send(f), 0);
 }
 
 static void test_aws_client__others_go_on_while_one_waits(void **state)
@@ -698,6 +716,7 @@ int main(void)
 		TEST(expired_token_is_renewed_once),
 		TEST(200_with_an_error_is_an_error),
 		TEST(200_with_an_error_for_ever),
+		TEST(a_head_has_an_etag),
 		TEST(others_go_on_while_one_waits),
 		TEST(throttling_lowers_the_number_at_once),
 		TEST(the_number_at_once_grows_again),
