@@ -1,5 +1,6 @@
 #include "core/plan.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -150,6 +151,30 @@ static int compare_touches(const void *a, const void *b)
 		      ((const struct state_touch *)b)->path);
 }
 
+/* While the ETag is the old one, the headers are known only if nobody but us may have set
+ * others: a copy of ours or of a deploy that we take over leaves the ETag. */
+static bool headers_are_uncertain(const struct step *s)
+{
+	return s->kind == STEP_COPY || s->why == WHY_UNFINISHED;
+}
+
+/* Parts of an unfinished deploy stay to be aborted until that has happened. */
+static void note_aborts(const struct plan *p, size_t site, struct state_touch_list *out)
+{
+	for (size_t i = 0; i < p->steps.len; i++) {
+		const struct step *s = &p->steps.items[i];
+		struct state_touch key = { .path = s->path };
+		struct state_touch *touch;
+
+		if (s->site != site || s->kind != STEP_ABORT)
+			continue;
+		touch = bsearch(&key, out->items, out->len, sizeof(*out->items),
+				compare_touches);
+		assert(touch); /* what is aborted is sent, deleted or carried */
+		touch->multipart = true;
+	}
+}
+
 void plan_journal(const struct plan *p, size_t site, const char *const *expected,
 		  const bool *parts, struct state_journal *out)
 {
@@ -173,7 +198,7 @@ void plan_journal(const struct plan *p, size_t site, const char *const *expected
 					      .id = step->id,
 					      .headers_id = step->headers_id,
 					      .to = expected ? expected[i] : NULL,
-					      .copied = step->kind == STEP_COPY,
+					      .copied = headers_are_uncertain(step),
 					      .multipart = parts && parts[i],
 				      });
 	}
@@ -182,4 +207,5 @@ void plan_journal(const struct plan *p, size_t site, const char *const *expected
 	if (out->touches.len)
 		qsort(out->touches.items, out->touches.len, sizeof(*out->touches.items),
 		      compare_touches);
+	note_aborts(p, site, &out->touches);
 }

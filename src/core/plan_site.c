@@ -72,13 +72,12 @@ static struct current from_live(const struct builder *b, const struct sight *s,
 
 	if (!etag)
 		return (struct current){ .presence = ABSENT };
-	if (t && !t->to_absent && !copied && str_eq(etag, t->to) &&
-	    !str_eq(t->from, t->to))
+	/* Not of a copy: the ETag does not tell whether that has happened. */
+	if (t && !t->to_absent && str_eq(etag, t->to) && !str_eq(t->from, t->to))
 		return (struct current){ KNOWN, t->id, t->headers_id, etag };
 	if (have && str_eq(etag, have->etag)) {
 		struct current c = known(have, etag);
 
-		/* A copy changes the headers and leaves the ETag. */
 		if (copied)
 			c.headers_id = 0;
 		return c;

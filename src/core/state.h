@@ -56,7 +56,7 @@ struct state_touch {
 	struct oid id;    /* else what was to be there */
 	uint64_t headers_id;
 	const char *to; /* and the ETag it was expected to have; NULL: not known */
-	bool copied;    /* headers only: the ETag does not tell whether it happened */
+	bool copied;    /* what has the ETag `from` may have other headers by now */
 	bool multipart; /* an upload in parts may have been left behind */
 };
 

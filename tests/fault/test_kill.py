@@ -88,17 +88,34 @@ def test_killed_while_finishing(clouds, one_site):
     clouds.sweep([case() for _ in range(160)], killed_twice(one_site))
 
 
+def test_headers_that_nobody_knows(clouds, one_site):
+    """B dies when it has set new headers, the next one before it has sent new bytes: that the ETag
+    is A's does not mean that the headers are."""
+    count = count_requests(clouds, one_site, "A", "B")
+    cases = [((7, "after"), moment, ("pdf",), ROLLBACK) for moment in moments(count + 5)]
+    clouds.sweep(cases, killed_twice(one_site))
+
+
 def test_killed_between_parts(clouds, large_file):
-    """No part stays behind, whatever becomes of the file."""
+    """No part stays behind, whatever becomes of the file; nor when the recovery dies before it has
+    tidied up."""
     count = count_requests(clouds, large_file, "A", "B")
 
     def check(cloud, case):
-        moment, then = case
+        moment, then, again = case
         world = deployed(cloud, large_file, "A")
         assert world.kill("B", *moment).cut
+        if again:
+            world.lease_dies()
+            world.kill(then, *again)
         return finish(world, None, then)
 
-    clouds.sweep(zip(moments(count), itertools.cycle(("gone", "small", "other"))), check)
+    thens = itertools.cycle(("gone", "small", "other"))
+    once = [(moment, then, None) for moment, then in zip(moments(count), thens)]
+    twice = [
+        ((5, "after"), then, (nth, "before")) for then in ("gone", "small") for nth in range(3, 8)
+    ]
+    clouds.sweep(once + twice, check)
 
 
 @pytest.mark.parametrize("seed", range(3))
