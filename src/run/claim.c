@@ -124,6 +124,7 @@ static int put_state(struct claim *c, bool if_absent, struct error *err)
 
 	if (pack(&c->next, &body, err) < 0)
 		return -1;
+	c->unsure = true;
 	if (send_state(c, &body, if_absent, &res, err) < 0) {
 		if (is_refused(err))
 			err->code = ERR_CONDITION;
@@ -131,6 +132,7 @@ static int put_state(struct claim *c, bool if_absent, struct error *err)
 	}
 	if (take_etag(c, &res, err) < 0)
 		return -1;
+	c->unsure = false;
 	c->taken_ms = before_ms;
 	return 0;
 }
@@ -149,6 +151,7 @@ static int write_state(struct claim *c, bool if_absent, struct error *err)
 		*err = unsure;
 		return -1;
 	}
+	c->unsure = false;
 	if (whose == NOT_OURS)
 		return -1;
 	c->taken_ms = before_ms;
@@ -167,8 +170,10 @@ static int probe_fencing(struct claim *c, struct error *err)
 		c->unfenced = true;
 		return 0;
 	}
-	if (probe.code == ERR_CONDITION)
+	if (probe.code == ERR_CONDITION) {
+		c->unsure = false;
 		return 0;
+	}
 	*err = probe;
 	return -1;
 }
@@ -217,11 +222,15 @@ int claim_renew(struct claim *c, struct error *err)
 
 int claim_drop(struct claim *c, struct error *err)
 {
-	if (!c->held)
+	enum whose whose = NOT_OURS;
+
+	c->deadline_ms = clock_monotonic_ms(aws_clock(c->aws)) + DROP_MS;
+	if (c->unsure && look_whose(c, &whose, err) < 0)
+		return -1;
+	if (!c->held && whose != OURS)
 		return 0;
 	c->held = false;
 	c->next.lease.is_set = false;
-	c->deadline_ms = clock_monotonic_ms(aws_clock(c->aws)) + DROP_MS;
 	return rewrite(c, err);
 }
 

@@ -23,6 +23,7 @@ struct claim {
 	const char *etag;  /* of the object as last seen; NULL: absent */
 	char nonce[CLAIM_NONCE_SIZE];
 	bool held;
+	bool unsure;         /* whether the last write took effect is not known */
 	bool unfenced;       /* the store ignores conditions */
 	int64_t taken_ms;    /* monotonic, before the last write was sent */
 	int64_t deadline_ms; /* monotonic; of all that it sends; 0: none */
@@ -45,7 +46,8 @@ bool claim_is_due(const struct claim *c);
 int64_t claim_deadline_ms(const struct claim *c);
 /* ERR_CONDITION: the claim was lost. */
 int claim_renew(struct claim *c, struct error *err);
-/* Gives up the lease and keeps the journal. Soon done, or failed: a lease ends by itself. */
+/* Gives up the lease and keeps the journal; also a lease that may have been taken without our
+ * being told. Soon done, or failed: a lease ends by itself. */
 int claim_drop(struct claim *c, struct error *err);
 /* Writes after, without journal and lease, in the place of next; next is that from then on,
  * or, if it fails, what it was. ERR_CONDITION: lost. */

@@ -231,8 +231,7 @@ static void drop_claims(struct execution *x)
 {
 	struct error ignored = ERROR_INIT;
 
-	if (holds_claims(x))
-		aws_uncancel(x->options->aws);
+	aws_uncancel(x->options->aws);
 	for (size_t i = 0; i < x->plan->sites.len; i++)
 		claim_drop(&x->claims[i], &ignored);
 }
