@@ -33,10 +33,10 @@ struct transfer {
 	struct curl_slist *headers;
 	struct header_list answered; /* of the latest answer; strings in response.arena */
 	size_t answered_bytes;
+	bool head_ended; /* by its empty line */
 	struct http_response response;
 	bool too_big;
-	bool head_ended; /* with its empty line */
-	int body_errno;  /* why the body could not be read; 0: it could */
+	int body_errno; /* why the body could not be read; 0: it could */
 	char message[CURL_ERROR_SIZE];
 };
 
@@ -172,7 +172,7 @@ static size_t write_header(char *line, size_t size, size_t count, void *ctx)
 		t->answered.len = 0;
 		t->head_ended = false;
 	}
-	t->head_ended |= n && (line[0] == '\r' || line[0] == '\n');
+	t->head_ended |= n > 0 && (*line == '\r' || *line == '\n');
 	t->answered_bytes += n;
 	if (t->answered_bytes > HEADERS_BYTES) {
 		t->too_big = true;
@@ -394,6 +394,9 @@ static void transfer_failed(const struct transfer *t, CURLcode curl, struct erro
 			  t->response.body.max);
 		return;
 	}
+	/* Also what it calls an answer that is not HTTP/1. */
+	if (curl == CURLE_UNSUPPORTED_PROTOCOL && was_sent(t))
+		curl = CURLE_WEIRD_SERVER_REPLY;
 	while (i < sizeof(endings) / sizeof(*endings) && endings[i].curl != curl)
 		i++;
 	if (i == sizeof(endings) / sizeof(*endings)) {
@@ -407,11 +410,18 @@ static void transfer_failed(const struct transfer *t, CURLcode curl, struct erro
 			 HTTP_NOT_SENT);
 }
 
-static void transfer_answered(struct transfer *t)
+/* libcurl takes a connection that ends among the headers for the end of an answer without a
+ * body. */
+static int transfer_answered(struct transfer *t, struct error *err)
 {
 	struct http_response *res = &t->response;
 	long status = 0;
 
+	if (!t->head_ended) {
+		error_set(err, ERR_NETWORK, "the answer ends among its headers");
+		err->retryable = true;
+		return -1;
+	}
 	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
 	res->status = (int)status;
 	res->received_ms = clock_wall_ms(t->engine->http.clock);
@@ -419,16 +429,7 @@ static void transfer_answered(struct transfer *t)
 	if (t->answered.len)
 		res->headers = arena_memdup(&res->arena, t->answered.items,
 					    t->answered.len * sizeof(*t->answered.items));
-}
-
-/* A connection that is closed in the middle of the head is fine with libcurl, which hands out
- * the headers that came. */
-static CURLcode ending_of(struct transfer *t, CURLcode curl)
-{
-	if (curl != CURLE_OK || t->head_ended)
-		return curl;
-	snprintf(t->message, sizeof(t->message), "the answer ends within its headers");
-	return CURLE_PARTIAL_FILE;
+	return 0;
 }
 
 /* Hands the result to the feed and the handle back to the pool. */
@@ -438,15 +439,12 @@ static void transfer_end(struct run *run, struct transfer *t, CURLcode curl,
 	struct error err = ERROR_INIT;
 	struct http_response *res = NULL;
 
-	curl = ending_of(t, curl);
-	if (cancelled) {
+	if (cancelled)
 		err = *cancelled;
-	} else if (curl != CURLE_OK) {
+	else if (curl != CURLE_OK)
 		transfer_failed(t, curl, &err);
-	} else {
-		transfer_answered(t);
+	else if (transfer_answered(t, &err) == 0)
 		res = &t->response;
-	}
 	for (size_t i = 0; i < run->active.len; i++)
 		if (run->active.items[i] == t)
 			run->active.items[i] = run->active.items[--run->active.len];
