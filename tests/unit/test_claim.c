@@ -136,7 +136,7 @@ static void test_claim__a_whole_life(void **state)
 	assert_true(f->claim.held);
 	assert_false(f->claim.unfenced);
 	assert_stored(f, true, true, false);
-	strcpy(nonce, f->claim.nonce);
+	snprintf(nonce, sizeof(nonce), "%s", f->claim.nonce);
 	assert_int_equal(claim_renew(&f->claim, &f->aws.err), 0);
 	assert_true(strcmp(nonce, f->claim.nonce) != 0);
 	assert_stored(f, true, true, false);
