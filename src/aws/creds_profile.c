@@ -137,7 +137,7 @@ static int role_keys(struct creds_context *ctx, const char *name, int depth,
 
 	if (setting(ctx, name, "mfa_serial"))
 		return error_set(
-			err, ERR_UNSUPPORTED,
+			err, ERR_CREDENTIALS,
 			"profile \"%s\" wants an MFA code: run `aws configure "
 			"export-credentials --profile %s --format env` and use what "
 			"it prints",
@@ -166,7 +166,7 @@ static int profile_keys(struct creds_context *ctx, const char *name, int depth,
 		return fixed_keys(ctx, name, out, err);
 	if (setting(ctx, name, "role_arn"))
 		return role_keys(ctx, name, depth, out, err);
-	return error_set(err, ERR_UNSUPPORTED,
+	return error_set(err, ERR_CREDENTIALS,
 			 "source_profile \"%s\" has neither keys nor a role: run `aws "
 			 "configure export-credentials --profile %s --format env`",
 			 name, name);

@@ -67,11 +67,12 @@ struct adding {
 	struct cover_paths *out;
 };
 
-static void add_paths(const struct adding *a, const char *path)
+static void add_paths(const struct adding *a, const char *path, bool stays)
 {
 	CLEANUP(buf) struct buf key = BUF_INIT(4096);
 	struct viewer_object object = { .index = a->common.index,
-					.stale = a->common.stale };
+					.stale = a->common.stale,
+					.stays = stays };
 
 	buf_str(&key, a->common.prefix);
 	buf_str(&key, path);
@@ -111,9 +112,12 @@ static void add_stale(struct job *job, struct arena *arena)
 			    &job->paths };
 	bool errors_last = viewer_missing_caching_s(job->viewer) > ERROR_CACHING_LET_BE_S;
 
-	for (size_t i = 0; i < w->stale.len; i++)
-		if (!w->stale.items[i].added || errors_last)
-			add_paths(&a, w->stale.items[i].path);
+	for (size_t i = 0; i < w->stale.len; i++) {
+		const struct stale_path *s = &w->stale.items[i];
+
+		if (s->kind != STALE_ADDED || errors_last)
+			add_paths(&a, s->path, s->kind == STALE_CHANGED);
+	}
 	count_distinct(job);
 	if (job->everything)
 		cover_paths_push(&job->paths, (struct cover_path){ .path = "/",
@@ -126,7 +130,7 @@ static void add_stale(struct job *job, struct arena *arena)
 static void add_objects(const struct adding *a, const struct neighbour *n)
 {
 	for (size_t i = 0; i < n->objects->len; i++)
-		add_paths(a, n->objects->items[i].path);
+		add_paths(a, n->objects->items[i].path, true);
 }
 
 static void add_neighbour(const struct neighbour *n, const struct job *job,
@@ -160,9 +164,9 @@ static void add_held(struct job *job, struct plan *plan)
 			    &job->paths };
 
 	for (size_t i = 0; i < s->after.len; i++)
-		add_paths(&a, s->after.items[i].path);
+		add_paths(&a, s->after.items[i].path, true);
 	for (size_t i = 0; i < s->retired_after.len; i++)
-		add_paths(&a, s->retired_after.items[i].entry.path);
+		add_paths(&a, s->retired_after.items[i].entry.path, true);
 	for (size_t i = 0; i < in->n_neighbours; i++)
 		add_neighbour(&in->neighbours[i], job, &plan->arena, &job->paths);
 	viewer_elsewhere(job->viewer, &plan->arena, &job->paths);

@@ -202,9 +202,16 @@ static struct step *add_step(struct builder *b, enum step_kind kind, enum phase 
 		(struct step){ .kind = kind, .phase = phase, .site = b->work->index });
 }
 
-static void go_stale(struct builder *b, const char *path, bool added)
+static void go_stale(struct builder *b, const char *path, enum stale_kind kind)
 {
-	stale_list_push(&b->work->stale, (struct stale_path){ path, added });
+	stale_list_push(&b->work->stale, (struct stale_path){ path, kind });
+}
+
+static enum stale_kind stale_kind_of(enum step_why why)
+{
+	if (why == WHY_ADDED)
+		return STALE_ADDED;
+	return why == WHY_MODIFIED || why == WHY_HEADERS ? STALE_CHANGED : STALE_ANYTHING;
 }
 
 static enum step_why why_sent(const struct builder *b, const struct sight *s,
@@ -240,7 +247,7 @@ static void send(struct builder *b, const struct sight *s, const struct current 
 	step->headers = headers;
 	step->after = b->site->after.len - 1;
 	b->site->counts[step->why]++;
-	go_stale(b, s->path, step->why == WHY_ADDED);
+	go_stale(b, s->path, stale_kind_of(step->why));
 }
 
 static void keep_or_send(struct builder *b, const struct sight *s,
@@ -259,7 +266,7 @@ static void keep_or_send(struct builder *b, const struct sight *s,
 	b->site->unchanged++;
 	b->work->state_changed |= s->retired && !s->have;
 	if (s->touch)
-		go_stale(b, s->path, false);
+		go_stale(b, s->path, STALE_ANYTHING);
 }
 
 static void drop(struct builder *b, const struct sight *s, const struct current *c,
@@ -271,7 +278,7 @@ static void drop(struct builder *b, const struct sight *s, const struct current 
 	step->path = s->path;
 	step->from = c->etag;
 	b->site->counts[step->why]++;
-	go_stale(b, s->path, false);
+	go_stale(b, s->path, STALE_ANYTHING);
 }
 
 static bool retire(struct builder *b, const struct sight *s, const struct current *c)
@@ -292,7 +299,7 @@ static bool retire(struct builder *b, const struct sight *s, const struct curren
 	b->site->retired += !old;
 	b->work->state_changed |= !old;
 	if (s->touch)
-		go_stale(b, s->path, false);
+		go_stale(b, s->path, STALE_ANYTHING);
 	return true;
 }
 
@@ -300,7 +307,7 @@ static bool retire(struct builder *b, const struct sight *s, const struct curren
 static void lose(struct builder *b, const struct sight *s)
 {
 	if (s->have || s->retired || s->touch)
-		go_stale(b, s->path, false);
+		go_stale(b, s->path, STALE_ANYTHING);
 	b->work->state_changed |= s->have || s->retired;
 }
 

@@ -5,10 +5,17 @@
 
 #include "core/plan.h"
 
+/* What edges may hold of a path that is stale. */
+enum stale_kind {
+	STALE_ANYTHING, /* an object, or that there is none */
+	STALE_CHANGED,  /* an object that is still there, with other bytes or headers */
+	STALE_ADDED     /* that there is none */
+};
+
 /* A path that edges may hold an old version of. */
 struct stale_path {
 	const char *path;
-	bool added; /* what they may hold is "not there" */
+	enum stale_kind kind;
 };
 
 VEC_DEFINE(stale_list, struct stale_path);

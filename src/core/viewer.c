@@ -140,6 +140,12 @@ static bool add_if_served(const struct adding *a, const char *path)
 	return true;
 }
 
+/* A website endpoint answers "/dir" with a redirect, which says nothing of the bytes. */
+static bool is_same_redirect(const struct adding *a)
+{
+	return a->object->stale && a->object->stays && !a->behavior->rewrites;
+}
+
 /* "/dir/" and "/dir" for "/dir/index.html". True: one is looked up by this behaviour. */
 static bool add_folder(const struct adding *a, const char *path)
 {
@@ -153,7 +159,7 @@ static bool add_folder(const struct adding *a, const char *path)
 	if (!a->behavior->website && !a->behavior->rewrites)
 		return false;
 	added = add_if_served(a, arena_strndup(a->arena, path, n - m));
-	if (n - m > 1)
+	if (n - m > 1 && !is_same_redirect(a))
 		added |= add_if_served(a, arena_strndup(a->arena, path, n - m - 1));
 	return added;
 }

@@ -52,6 +52,8 @@ struct viewer_object {
 	const char *key;
 	const char *index; /* the name of folders' index documents */
 	bool stale;        /* its paths are to be evicted; else they are held */
+	bool stays; /* it was there before and is there now: what leads to it, such as
+			    * a website's redirect from "/dir", is as it was */
 };
 
 /* Appends the encoded paths under which an object may be cached. Strings go into the

@@ -189,10 +189,7 @@ source_profile = keys
     (f"role_arn = {ROLE}\nsource_profile = site\n", ["site"]),
     (f"role_arn = {ROLE}\nsource_profile = a\n[profile a]\nrole_arn = {ROLE}\nsource_profile = b\n"
      f"[profile b]\nrole_arn = {ROLE}\nsource_profile = a\n", ["circle"]),
-    pytest.param(
-        f"role_arn = {ROLE}\nmfa_serial = arn:x\nsource_profile = a\n", ["MFA"],
-        marks=pytest.mark.xfail(strict=True, reason="src/aws/creds_profile.c:140: ERR_UNSUPPORTED, "
-                                "which is exit 1, where the credentials are what is wrong")),
+    (f"role_arn = {ROLE}\nmfa_serial = arn:x\nsource_profile = a\n", ["MFA"]),
     ("sso_start_url = https://example.com\n", ["aws configure export-credentials"]),
     ("aws_access_key_id = AKIACANARY\n", ["aws_secret_access_key"]),
 ])

@@ -281,8 +281,6 @@ def test_website_endpoint(bare_world):
     assert view("/about/").status == 404 and view("/about/").body == b"oops\n"
 
 
-@pytest.mark.xfail(strict=True, reason="src/core/viewer.c:153, add_folder: a website's redirect from "
-                   "/dir to /dir/ is called stale when only the index document's bytes change")
 def test_website_redirect_to_a_folder_is_held(bare_world):
     world = bare_world
     world.make_site(website=True)

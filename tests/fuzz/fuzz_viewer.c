@@ -97,8 +97,8 @@ static void read_line(struct input *in, char *line)
 static void add_objects(struct input *in, const struct str_list *keys, bool stale)
 {
 	for (size_t i = 0; i < keys->len; i++) {
-		const struct viewer_object object = { keys->items[i], "index.html",
-						      stale };
+		const struct viewer_object object = { keys->items[i], "index.html", stale,
+						      false };
 		int64_t caching_s;
 
 		viewer_paths(&in->viewer, &object, &in->arena, &in->paths);

@@ -65,7 +65,8 @@ struct seen {
 static void assert_all_seen(const struct viewer *v, const struct seen *cases)
 {
 	for (; cases->key; cases++) {
-		const struct viewer_object object = { cases->key, "index.html", true };
+		const struct viewer_object object = { cases->key, "index.html", true,
+						      false };
 
 		assert_seen_at(v, &object, cases->paths);
 	}
@@ -141,9 +142,9 @@ static void test_viewer__folders(void **state)
 		{ NULL, NULL },
 	};
 	static const struct viewer_object odd[] = {
-		{ "a/home.htm", "home.htm", false },
-		{ "a/index.html", "home.htm", false },
-		{ "a/index.html", "", false },
+		{ "a/home.htm", "home.htm", false, false },
+		{ "a/index.html", "home.htm", false, false },
+		{ "a/index.html", "", false, false },
 	};
 	CLEANUP(viewer) struct viewer website = { .known = true, .root = "" };
 	CLEANUP(viewer) struct viewer function = { .known = true, .root = "" };
@@ -158,10 +159,26 @@ static void test_viewer__folders(void **state)
 	assert_seen_at(&website, &odd[2], "/a/index.html");
 }
 
+static void test_viewer__a_website_redirect_outlives_its_index(void **state)
+{
+	const struct viewer_object changed = { "a/index.html", "index.html", true, true };
+	const struct viewer_object gone = { "a/index.html", "index.html", true, false };
+	CLEANUP(viewer) struct viewer v = { .known = true, .root = "" };
+
+	(void)state;
+	viewer_behaviors_push(&v.behaviors, (struct viewer_behavior){ .ours = true,
+								      .origin_path = "",
+								      .website = true });
+	assert_seen_at(&v, &changed, "/a/ /a/index.html");
+	assert_seen_at(&v, &gone, "/a /a/ /a/index.html");
+	v.behaviors.items[0].rewrites = true;
+	assert_seen_at(&v, &changed, "/a /a/ /a/index.html");
+}
+
 static void test_viewer__query_strings(void **state)
 {
-	const struct viewer_object stale = { "a.html", "index.html", true };
-	const struct viewer_object held = { "a.html", "index.html", false };
+	const struct viewer_object stale = { "a.html", "index.html", true, false };
+	const struct viewer_object held = { "a.html", "index.html", false, false };
 	CLEANUP(viewer) struct viewer v = { .known = true, .root = "a.html" };
 
 	(void)state;
@@ -374,7 +391,8 @@ static void test_viewer__no_wildcard_over_others(void **state)
 	push(&v, (struct viewer_behavior){ .pattern = "/static-2/*", .ours = true });
 	push(&v, (struct viewer_behavior){ .pattern = NULL });
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
-		const struct viewer_object object = { keys[i], "index.html", true };
+		const struct viewer_object object = { keys[i], "index.html", true,
+						      false };
 
 		viewer_paths(&v, &object, &arena, &paths);
 	}
@@ -526,6 +544,7 @@ int main(void)
 		cmocka_unit_test(test_viewer__origin_path),
 		cmocka_unit_test(test_viewer__default_root_object),
 		cmocka_unit_test(test_viewer__folders),
+		cmocka_unit_test(test_viewer__a_website_redirect_outlives_its_index),
 		cmocka_unit_test(test_viewer__query_strings),
 		cmocka_unit_test(test_viewer__unknown_settings),
 		cmocka_unit_test(test_viewer__several_behaviours),
