@@ -14,7 +14,7 @@ BUILD_PACKAGES=(
 
 AWSCLI_VERSION=1.46.3
 
-# deps build|python|test|all|bench
+# deps build|python|test|fault|all|bench
 deps() {
 	case $1 in
 	build) debian "${BUILD_PACKAGES[@]}" ;;
@@ -25,7 +25,8 @@ deps() {
 			"clang-$LLVM" "clang-format-$LLVM" "clang-tidy-$LLVM" "libclang-rt-$LLVM-dev"
 		python_ready
 		;;
-	all) debian valgrind util-linux ;;
+	fault) debian strace ;;
+	all) debian valgrind util-linux strace ;;
 	bench) debian time rclone s3cmd && bench_ready ;;
 	esac
 }
