@@ -40,7 +40,8 @@ struct outcome {
 	struct error error;        /* of REFUSED, PARTIAL and FAILED */
 	const char *superseded_by; /* the commit, hex */
 	const char *superseded_why;
-	const char *nothing_why; /* NOTHING: why; NULL: the commit is deployed */
+	bool superseded_is_begun; /* its deploy did not end (yet) */
+	const char *nothing_why;  /* NOTHING: why; NULL: the commit is deployed */
 	size_t notes_planned; /* how many notes the plan had when it began to be executed */
 	int64_t duration_ms;
 };

@@ -241,8 +241,12 @@ void report_sentence(struct buf *out, const struct outcome *o)
 			buf_str(out, "Nothing to do: the commit is deployed.\n");
 		break;
 	case VERDICT_SUPERSEDED:
-		buf_printf(out, "Superseded: the newer commit %.10s is deployed (%s).\n",
-			   o->superseded_by, o->superseded_why);
+		buf_printf(out, "Superseded: the newer commit %.10s %s (%s).\n",
+			   o->superseded_by,
+			   o->superseded_is_begun
+				   ? "was begun and has not ended: run its deploy again"
+				   : "is deployed",
+			   o->superseded_why);
 		break;
 	case VERDICT_DONE:
 		put_end(out, o, &t);

@@ -213,6 +213,7 @@ static bool all_superseded(const struct deploy *d, struct outcome *o)
 								: &state->deployed.commit,
 							hex));
 		o->superseded_why = s->order_why;
+		o->superseded_is_begun = state->journal.is_set;
 	}
 	return true;
 }
