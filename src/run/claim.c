@@ -69,7 +69,7 @@ static int send_state(struct claim *c, const struct buf *body, bool if_absent,
 	return aws_send(c->aws, &req, res, err);
 }
 
-enum whose { NOT_OURS, OURS, OURS_BEFORE_OTHERS };
+enum whose { NOT_OURS, OURS, OURS_WITHOUT_LEASE, OURS_BEFORE_OTHERS };
 
 /* After "condition failed": an earlier attempt of ours may have got through without its
  * answer reaching us. If the object holds our nonce, its ETag is ours; if what it calls
@@ -89,7 +89,7 @@ static int look_whose(struct claim *c, enum whose *out, struct error *err)
 		return -1;
 	if (now.exists && str_eq(now.state.nonce, c->nonce)) {
 		c->etag = arena_strdup(&c->arena, now.etag);
-		*out = OURS;
+		*out = now.state.lease.is_set ? OURS : OURS_WITHOUT_LEASE;
 	} else if (now.exists && str_eq(now.state.deployed.nonce, c->nonce)) {
 		*out = OURS_BEFORE_OTHERS;
 	}
@@ -223,13 +223,19 @@ int claim_renew(struct claim *c, struct error *err)
 int claim_drop(struct claim *c, struct error *err)
 {
 	enum whose whose = NOT_OURS;
+	bool held = c->held;
 
+	if (!held && !c->unsure)
+		return 0;
+	c->held = false;
 	c->deadline_ms = clock_monotonic_ms(aws_clock(c->aws)) + DROP_MS;
 	if (c->unsure && look_whose(c, &whose, err) < 0)
 		return -1;
-	if (!c->held && whose != OURS)
+	/* A commit that got through: what is deployed must not become unfinished again. */
+	if (whose == OURS_WITHOUT_LEASE || whose == OURS_BEFORE_OTHERS)
 		return 0;
-	c->held = false;
+	if (!held && whose == NOT_OURS)
+		return 0;
 	c->next.lease.is_set = false;
 	return rewrite(c, err);
 }

@@ -366,6 +366,50 @@ static void test_claim__a_renewal_whose_answer_was_lost_before_others_came(void 
 	assert_int_equal(f->aws.err.code, ERR_CONDITION);
 }
 
+/* No attempt is answered, though each may have got through. */
+static void lose_all_answers(struct fake_store *s, const struct fake_seen *seen)
+{
+	if (str_eq(seen->method, "PUT")) {
+		s->fault_at = s->requests + 1;
+		s->fault = FAKE_LOST;
+	}
+}
+
+static void test_claim__what_nobody_answered_is_given_up(void **state)
+{
+	struct fixture *f = *state;
+
+	prepare(f, &f->claim, &f->read);
+	f->store.before = lose_all_answers;
+	assert_int_equal(claim_take(&f->claim, &f->aws.err), -1);
+	assert_int_equal(f->aws.err.code, ERR_NETWORK);
+	assert_false(f->claim.held);
+	f->store.before = NULL;
+	assert_stored(f, true, true, false);
+	assert_int_equal(claim_drop(&f->claim, &f->aws.err), 0);
+	assert_stored(f, false, true, false);
+	/* Once is enough, and where nothing was begun nothing is sent. */
+	f->store.requests = 0;
+	assert_int_equal(claim_drop(&f->claim, &f->aws.err), 0);
+	claim_release(&f->other);
+	assert_int_equal(claim_drop(&f->other, &f->aws.err), 0);
+	assert_int_equal(f->store.requests, 0);
+}
+
+static void test_claim__a_commit_that_nobody_answered_stays(void **state)
+{
+	struct fixture *f = *state;
+
+	lock(f, &f->claim, &f->read);
+	f->store.before = lose_all_answers;
+	assert_int_equal(commit(f, &f->claim), -1);
+	assert_int_equal(f->aws.err.code, ERR_NETWORK);
+	f->store.before = NULL;
+	assert_stored(f, false, false, true);
+	assert_int_equal(claim_drop(&f->claim, &f->aws.err), 0);
+	assert_stored(f, false, false, true);
+}
+
 /* Refused, and then it cannot be looked at: that is another error, and the claim may hold. */
 static void test_claim__refused_and_unsure(void **state)
 {
@@ -578,6 +622,8 @@ int main(void)
 		TEST(a_lost_answer_to_each_write),
 		TEST(a_commit_whose_answer_was_lost_before_others_came),
 		TEST(a_renewal_whose_answer_was_lost_before_others_came),
+		TEST(what_nobody_answered_is_given_up),
+		TEST(a_commit_that_nobody_answered_stays),
 		TEST(refused_and_unsure),
 		TEST(a_commit_that_failed_can_be_dropped),
 		TEST(a_store_that_ignores_conditions),

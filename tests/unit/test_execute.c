@@ -257,14 +257,19 @@ static bool step_is_named(const struct fixture *f)
 	return false;
 }
 
-static bool claim_was_had(const struct fixture *f)
+static enum step_status status_of(const struct fixture *f, enum step_kind kind)
 {
 	const struct plan *plan = &f->outcome.plan;
 
 	for (size_t i = 0; f->outcome.steps && i < plan->steps.len; i++)
-		if (plan->steps.items[i].kind == STEP_CLAIM)
-			return f->outcome.steps[i].status == STATUS_DONE;
-	return false;
+		if (plan->steps.items[i].kind == kind)
+			return f->outcome.steps[i].status;
+	return STATUS_PENDING;
+}
+
+static bool claim_was_had(const struct fixture *f)
+{
+	return status_of(f, STEP_CLAIM) == STATUS_DONE;
 }
 
 /* Where a test is, for its messages. */
@@ -296,6 +301,7 @@ static int expected_exit(const struct fixture *f, const struct where *w)
 static void check_failure(struct fixture *f, const struct where *w)
 {
 	struct state state;
+	bool recorded;
 
 	read_state(f, &state);
 	CHECK(error_exit_status(f->err.code) == expected_exit(f, w));
@@ -304,9 +310,11 @@ static void check_failure(struct fixture *f, const struct where *w)
 	CHECK(f->outcome.verdict == (f->err.code == ERR_ORDER ? VERDICT_REFUSED
 				     : !claim_was_had(f)      ? VERDICT_FAILED
 							      : VERDICT_PARTIAL));
+	recorded = state.deployed.is_set &&
+		   oid_equal(&state.deployed.commit, &commits[w->which]);
 	/* What is reported as failed is not recorded, unless that alone went unnoticed. */
-	CHECK(!state.deployed.is_set || w->fault == FAKE_LOST ||
-	      !oid_equal(&state.deployed.commit, &commits[w->which]));
+	CHECK(recorded ==
+	      (w->fault == FAKE_LOST && status_of(f, STEP_COMMIT) == STATUS_FAILED));
 	/* Only who has lost it leaves a lease behind, or who cannot know that it has one. */
 	CHECK(!state.lease.is_set || f->err.code == ERR_ORDER || !claim_was_had(f));
 	state_release(&state);
@@ -617,6 +625,27 @@ static void test_execute__a_signal_gives_up_the_lease(void **state)
 	state_release(&now);
 }
 
+/* ---- nothing at all ---- */
+
+/* What cannot be sent is found out before anything is claimed. */
+static void test_execute__content_that_is_not_there(void **state)
+{
+	struct fixture *f = *state;
+
+	run(&sandbox, "r", NULL,
+	    "mkdir -p lfs && printf 'version https://git-lfs.github.com/spec/v1\n"
+	    "oid sha256:%%064d\nsize 1\n' 7 >lfs/video.mp4");
+	f->config.sites.items[0].path = "lfs";
+	f->options.source = SOURCE_WORKTREE;
+	assert_int_equal(deploy(f, 0), -1);
+	assert_int_equal(f->err.code, ERR_DATA);
+	assert_non_null(strstr(f->err.msg, "video.mp4"));
+	assert_int_equal(f->outcome.verdict, VERDICT_FAILED);
+	assert_int_equal(f->store.objects.len, 0);
+	for (size_t i = 0; i < f->aws.fake.seen.len; i++)
+		assert_string_equal(f->aws.fake.seen.items[i].method, "GET");
+}
+
 /* ---- nothing but the commit ---- */
 
 static void test_execute__only_the_commit_is_recorded(void **state)
@@ -687,6 +716,19 @@ static void test_execute__the_second_claim_fails(void **state)
 	read_state(f, &now);
 	assert_false(now.lease.is_set);
 	state_release(&now);
+}
+
+/* Claims that were never begun are given up as well as those that were. */
+static void test_execute__the_first_claim_fails(void **state)
+{
+	struct fixture *f = *state;
+
+	add_site(f, "other", "q/");
+	fake_http_expect(&f->aws.fake, "PUT", "/p/" STATE_KEY, 403, NULL,
+			 "<Error><Code>AccessDenied</Code></Error>");
+	assert_int_equal(deploy(f, 0), -1);
+	assert_int_equal(f->err.code, ERR_FORBIDDEN);
+	assert_int_equal(f->store.objects.len, 0);
 }
 
 /* ---- invalidations ---- */
@@ -860,8 +902,10 @@ int main(void)
 		TEST(a_claim_that_is_lost_half_way),
 		TEST(a_slow_deploy_renews_its_lease),
 		TEST(a_signal_gives_up_the_lease),
+		TEST(content_that_is_not_there),
 		TEST(only_the_commit_is_recorded),
 		TEST(the_second_claim_is_lost_and_both_are_taken_again),
+		TEST(the_first_claim_fails),
 		TEST(the_second_claim_fails),
 		TEST(invalidations_wait_for_room_and_completion),
 		TEST(an_invalidation_that_is_not_completed),
