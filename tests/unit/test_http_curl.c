@@ -203,23 +203,32 @@ static void server_end(struct server *s)
 
 struct fixture {
 	struct server server;
+	char *owned[PLAYS]; /* answers, which the server may be sending until its end */
 	struct http *http;
-	volatile int cancelled;
 	char url[128];
 	struct http_request req;
 	struct http_response res;
 	struct error err;
 };
 
+static volatile int cancelled;
+
+static void on_signal(int number)
+{
+	(void)number;
+	cancelled = 1;
+}
+
 static int setup(void **state)
 {
 	struct fixture *f = xcalloc(1, sizeof(*f));
 	const struct http_curl_options options = {
-		.cancelled = &f->cancelled,
+		.cancelled = &cancelled,
 		.max_response = 1000,
 		.timeout_ms = 60000,
 	};
 
+	cancelled = 0;
 	unsetenv("http_proxy");
 	unsetenv("no_proxy");
 	unsetenv("NO_PROXY");
@@ -239,6 +248,8 @@ static int teardown(void **state)
 	http_response_release(&f->res);
 	http_free(f->http);
 	server_end(&f->server);
+	for (size_t i = 0; i < PLAYS; i++)
+		free(f->owned[i]);
 	free(f);
 	return 0;
 }
@@ -249,9 +260,27 @@ static int ask(struct fixture *f)
 	return http_send(f->http, &f->req, &f->res, &f->err);
 }
 
+static void set_play(struct fixture *f, size_t i, struct play play)
+{
+	pthread_mutex_lock(&f->server.lock);
+	f->server.plays[i] = play;
+	pthread_mutex_unlock(&f->server.lock);
+}
+
 static void play(struct fixture *f, size_t i, const char *answer)
 {
-	f->server.plays[i].answer = answer;
+	set_play(f, i, (struct play){ .answer = answer });
+}
+
+/* The end of the connection is the end of the answer. */
+static void play_last(struct fixture *f, size_t i, const char *answer)
+{
+	set_play(f, i, (struct play){ .answer = answer, .closes = true });
+}
+
+static void play_nothing(struct fixture *f, size_t i)
+{
+	set_play(f, i, (struct play){ .answer = "", .stalls = true });
 }
 
 /* Safe once the answer to the last request is there. */
@@ -380,26 +409,22 @@ static char *long_answer(const char *head, size_t n, const char *tail)
 
 static void test_http_curl__answers_are_capped(void **state)
 {
+	static const char head[] = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n";
 	struct fixture *f = *state;
-	char *body = long_answer("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", 1001,
-				 "");
-	char *exact = long_answer("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", 1000,
-				  "");
-	char *headers = long_answer("HTTP/1.1 200 OK\r\nX-A: ", 90000,
-				    "\r\nContent-Length: 0\r\n\r\n");
-	char *many;
-	struct buf all = BUF_INIT(SIZE_MAX / 2);
+	struct buf many = BUF_INIT(SIZE_MAX / 2);
 
-	buf_str(&all, "HTTP/1.1 200 OK\r\n");
+	buf_str(&many, "HTTP/1.1 200 OK\r\n");
 	for (int i = 0; i < 30000; i++)
-		buf_printf(&all, "X-%d: 1\r\n", i);
-	buf_str(&all, "Content-Length: 0\r\n\r\n");
-	many = buf_take(&all);
-	f->server.plays[0] = (struct play){ body, true, false };
-	f->server.plays[1] = (struct play){ exact, true, false };
-	f->server.plays[2] = (struct play){ headers, true, false };
-	f->server.plays[3] = (struct play){ many, true, false };
-	f->server.plays[4] = (struct play){ body, true, false };
+		buf_printf(&many, "X-%d: 1\r\n", i);
+	buf_str(&many, "Content-Length: 0\r\n\r\n");
+	f->owned[0] = long_answer(head, 1001, "");
+	f->owned[1] = long_answer(head, 1000, "");
+	f->owned[2] = long_answer("HTTP/1.1 200 OK\r\nX-A: ", 90000,
+				  "\r\nContent-Length: 0\r\n\r\n");
+	f->owned[3] = buf_take(&many);
+	for (size_t i = 0; i < 4; i++)
+		play_last(f, i, f->owned[i]);
+	play_last(f, 4, f->owned[0]);
 	assert_int_equal(ask(f), -1);
 	assert_int_equal(f->err.code, ERR_TOO_BIG);
 	assert_int_equal(ask(f), 0);
@@ -411,10 +436,6 @@ static void test_http_curl__answers_are_capped(void **state)
 	/* A request may ask for more. */
 	f->req.max_response = 2000;
 	assert_int_equal(ask(f), 0);
-	free(body);
-	free(exact);
-	free(headers);
-	free(many);
 }
 
 static void test_http_curl__endings(void **state)
@@ -434,7 +455,7 @@ static void test_http_curl__endings(void **state)
 	struct fixture *f = *state;
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		f->server.plays[i] = (struct play){ cases[i].answer, true, false };
+		play_last(f, i, cases[i].answer);
 		f->req.fresh = true;
 		if (ask(f) == 0 || f->err.code != ERR_NETWORK)
 			fail_msg("%s: %d %s", cases[i].name, f->res.status, f->err.msg);
@@ -477,9 +498,9 @@ static void test_http_curl__kept_connections(void **state)
 	struct fixture *f = *state;
 
 	play(f, 0, EMPTY);
-	f->server.plays[1] = (struct play){ "", true, false };
+	play_last(f, 1, "");
 	play(f, 2, EMPTY);
-	f->server.plays[3] = (struct play){ "", true, false };
+	play_last(f, 3, "");
 	assert_int_equal(ask(f), 0);
 	assert_int_equal(ask(f), 0);
 	assert_int_equal(connections(f), 2);
@@ -493,7 +514,7 @@ static void test_http_curl__a_request_that_takes_too_long(void **state)
 {
 	struct fixture *f = *state;
 
-	f->server.plays[0] = (struct play){ "", false, true };
+	play_nothing(f, 0);
 	f->req.timeout_ms = 200;
 	assert_int_equal(ask(f), -1);
 	assert_int_equal(f->err.code, ERR_TIMEOUT);
@@ -502,15 +523,21 @@ static void test_http_curl__a_request_that_takes_too_long(void **state)
 }
 
 /* A signal that comes while all requests hang. */
+struct cancelling {
+	struct fixture *f;
+	pthread_t thread;
+};
+
 static void *cancel_when_stalled(void *arg)
 {
-	struct fixture *f = arg;
+	struct cancelling *c = arg;
+	struct fixture *f = c->f;
 
 	pthread_mutex_lock(&f->server.lock);
 	while (f->server.stalled < 2)
 		pthread_cond_wait(&f->server.changed, &f->server.lock);
 	pthread_mutex_unlock(&f->server.lock);
-	f->cancelled = 1;
+	pthread_kill(c->thread, SIGUSR1);
 	return NULL;
 }
 
@@ -559,10 +586,14 @@ static void test_http_curl__cancelled_while_all_hang(void **state)
 	const struct http_feed feed = { .ctx = &feeding,
 					.next = feed_next,
 					.done = feed_done };
+	struct cancelling cancelling = { f, pthread_self() };
+	struct sigaction action = { .sa_handler = on_signal };
 	pthread_t thread;
 
-	f->server.plays[0] = f->server.plays[1] = (struct play){ "", false, true };
-	pthread_create(&thread, NULL, cancel_when_stalled, f);
+	sigaction(SIGUSR1, &action, NULL);
+	play_nothing(f, 0);
+	play_nothing(f, 1);
+	pthread_create(&thread, NULL, cancel_when_stalled, &cancelling);
 	assert_int_equal(http_run(f->http, &feed, 2, &f->err), -1);
 	pthread_join(thread, NULL);
 	assert_int_equal(f->err.code, ERR_CANCELLED);
