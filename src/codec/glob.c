@@ -163,7 +163,7 @@ static const char *class_char(const char *p, const char *end, unsigned char *out
 static struct element class_element(const char *p, const char *end, int last,
 				    unsigned char c)
 {
-	unsigned char high;
+	unsigned char high = 0; /* gcc cannot see that it is set where p is not NULL */
 
 	if (*p == '-' && last && p + 1 < end && p[1] != ']') {
 		p = class_char(p + 1, end, &high);
