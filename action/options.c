@@ -39,7 +39,7 @@ static const struct row rows[] = {
 	{ "name", NULL, 0, TEXT, AT(name), NULL, "NAME", 0, 0,
 	  "what the site is called in reports (default: site)" },
 	{ "site-path", NULL, 0, TEXT, AT(site_path), NULL, "DIR", 0, 0,
-	  "the site's folder in the repository" },
+	  "the site's folder, from the top of the repository" },
 	{ "bucket", NULL, 0, TEXT, AT(bucket), NULL, "NAME", 0, 0, "the S3 bucket" },
 	{ "prefix", NULL, 0, TEXT, AT(prefix), NULL, "PREFIX", 0, 0,
 	  "where in the bucket the site is" },

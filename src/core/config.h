@@ -145,4 +145,10 @@ bool config_uploads(const struct config *c, const struct site *s, const char *pa
 /* Whether a folder can be passed over whole: nothing below it is uploaded. */
 bool config_skips_folder(const struct config *c, const struct site *s, const char *path);
 
+/* The other site to which the key of a path of this one belongs: one in the same bucket, whose
+ * longer prefix the key is below. NULL: the key is the site's own. Two sites that write one key
+ * would undo each other's work. */
+const struct site *config_key_owner(const struct config *c, const struct site *s,
+				    const char *path);
+
 #endif

@@ -225,3 +225,28 @@ bool config_skips_folder(const struct config *c, const struct site *s, const cha
 	}
 	return true;
 }
+
+/* Whether prefix + path begins with the longer prefix. */
+static bool is_below(const char *longer, const char *prefix, const char *path)
+{
+	size_t n = strlen(prefix);
+
+	return strlen(longer) > n && strncmp(longer, prefix, n) == 0 &&
+	       str_starts(path, longer + n);
+}
+
+const struct site *config_key_owner(const struct config *c, const struct site *s,
+				    const char *path)
+{
+	for (size_t i = 0; i < c->sites.len; i++) {
+		const struct site *other = &c->sites.items[i];
+
+		if (other != s && s->bucket.kind != VALUE_NONE &&
+		    other->bucket.kind == s->bucket.kind &&
+		    str_eq(other->bucket.text, s->bucket.text) &&
+		    str_eq(other->bucket.backend, s->bucket.backend) &&
+		    is_below(other->prefix, s->prefix, path))
+			return other;
+	}
+	return NULL;
+}

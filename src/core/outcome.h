@@ -10,7 +10,12 @@
 #include "base/error.h"
 #include "core/plan.h"
 
-enum step_status { STATUS_PENDING, STATUS_DONE, STATUS_FAILED };
+enum step_status {
+	STATUS_PENDING,
+	STATUS_DONE,
+	STATUS_LEFT, /* a delete that was not done: somebody else's object is there */
+	STATUS_FAILED
+};
 
 struct step_outcome {
 	enum step_status status;

@@ -202,6 +202,13 @@ void report_plan_json(const struct plan *p, size_t max_bytes, struct buf *out)
 	close_line(&w);
 }
 
+static const char *const status_names[] = {
+	[STATUS_PENDING] = "pending",
+	[STATUS_DONE] = "done",
+	[STATUS_LEFT] = "left-alone",
+	[STATUS_FAILED] = "failed",
+};
+
 void report_step_json(const struct plan *p, size_t step,
 		      const struct step_outcome *outcome, struct buf *out)
 {
@@ -209,7 +216,7 @@ void report_step_json(const struct plan *p, size_t step,
 
 	open_line(&w, "step");
 	step_members(&w, p, step);
-	json_member(&w, "status", outcome->status == STATUS_DONE ? "done" : "failed");
+	json_member(&w, "status", status_names[outcome->status]);
 	json_member_int(&w, "bytes", outcome->bytes);
 	if (outcome->etag)
 		json_member(&w, "etag", outcome->etag);

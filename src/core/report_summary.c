@@ -181,6 +181,7 @@ static const char *status_word(const struct outcome *o, size_t step)
 	static const char *const words[] = {
 		[STATUS_PENDING] = "not done",
 		[STATUS_DONE] = "done",
+		[STATUS_LEFT] = "left alone",
 		[STATUS_FAILED] = "**failed**",
 	};
 

@@ -82,6 +82,19 @@ static bool is_wanted(const struct deploy_options *o, const struct site *site)
 	return !o->only_site || str_eq(o->only_site, site->name);
 }
 
+static int fail_no_site(const struct deploy_options *o, struct error *err)
+{
+	CLEANUP(buf) struct buf names = BUF_INIT(512);
+	const struct site_list *all = &o->config->sites;
+
+	if (!o->only_site)
+		return error_set(err, ERR_CONFIG, "there is no site to deploy");
+	for (size_t i = 0; i < all->len; i++)
+		buf_printf(&names, "%s%s", i ? ", " : "", all->items[i].name);
+	return error_set(err, ERR_CONFIG, "there is no site \"%s\"; there are: %s",
+			 o->only_site, names.data);
+}
+
 static int open_sites(struct deploy *d, struct error *err)
 {
 	const struct site_list *all = &d->options->config->sites;
@@ -91,9 +104,7 @@ static int open_sites(struct deploy *d, struct error *err)
 		if (is_wanted(d->options, &all->items[i]))
 			d->sites[d->n_sites++].site = &all->items[i];
 	if (!d->n_sites)
-		return error_set(err, ERR_CONFIG, "there is no site %s",
-				 d->options->only_site ? d->options->only_site
-						       : "to deploy");
+		return fail_no_site(d->options, err);
 	for (size_t i = 0; i < d->n_sites; i++)
 		if (open_site(d, &d->sites[i], err) < 0)
 			return -1;

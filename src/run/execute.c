@@ -16,7 +16,8 @@ void execution_done(struct execution *x, size_t step)
 	const struct progress *p = x->options->progress;
 	struct step_outcome *out = &x->outcome->steps[step];
 
-	out->status = STATUS_DONE;
+	if (out->status == STATUS_PENDING)
+		out->status = STATUS_DONE;
 	x->steps_done++;
 	x->bytes_done += out->bytes;
 	if (p && p->step)

@@ -346,6 +346,7 @@ static void leave_alone(struct sender *s, struct slot *slot)
 		(struct note){ NOTE_WARNING, step->site, step->path,
 			       "was changed by somebody else and is not in the commit: "
 			       "left alone" });
+	s->x->outcome->steps[slot->step].status = STATUS_LEFT;
 	finish_step(s, slot);
 }
 

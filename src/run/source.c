@@ -213,6 +213,10 @@ static bool name_is_sound(struct gathering *g, const char *path)
 	else if (str_starts(path, ".crc/"))
 		problem(g, path,
 			"crc keeps its own state under .crc/: rename the folder");
+	else if (config_key_owner(g->source->config, g->source->site, path))
+		problem(g, path,
+			"its key is below the prefix of another site in the same bucket: "
+			"exclude it, or give that site another prefix");
 	else
 		return true;
 	return false;

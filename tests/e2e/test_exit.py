@@ -342,3 +342,38 @@ def test_errors_go_to_stderr_and_json_stays_json(world):
     assert all(line.startswith("{") for line in run.out.splitlines())
     assert run.result["error_code"] == "not-found" and run.result["exit"] == 1
     assert run.result["error"] in run.err
+
+
+def test_two_sites_never_share_a_key(world):
+    """A path of the outer site below the inner one's prefix: refused by name, not fought over."""
+    world.repo.commit({
+        "crc.yml": f"""\
+sites:
+  one: {{path: web, bucket: {world.bucket}}}
+  two: {{path: blog, bucket: {world.bucket}, prefix: blog}}
+""", "web/index.html": "1", "web/blog/index.html": "old", "blog/index.html": "b"})
+    run = world.run_bare()
+    assert run.status == 1 and run.writes() == [], run
+    assert "blog/index.html: its key is below the prefix of another site" in run.err
+    world.repo.commit({"web/blog/index.html": None, "web/blogs.html": "not below it"})
+    run = world.run_bare()
+    assert run.status == 0, run
+    assert {k: world.read(k)[0] for k in world.keys()} == {
+        "index.html": b"1", "blogs.html": b"not below it", "blog/index.html": b"b"}
+
+
+def test_a_site_that_is_not_there(world):
+    world.repo.commit({"crc.yml": f"sites:\n  one: {{path: web, bucket: {world.bucket}}}\n",
+                       "web/index.html": "1"})
+    run = world.run_bare("--site", "tow")
+    assert run.status == 2 and 'there is no site "tow"; there are: one' in run.err, run
+
+
+def test_a_delete_that_is_left_alone_is_not_counted(world):
+    world.deploy({"website/index.html": "1", "website/a.txt": "ours"})
+    world.cloud.put_objects(world.bucket, {"a.txt": b"theirs"})
+    world.repo.commit({"website/a.txt": None})
+    run = world.run()
+    step = next(s for s in run.of_type("step") if s.get("path") == "a.txt")
+    assert step["kind"] == "delete" and step["status"] == "left-alone"
+    assert run.result["deleted"] == 0 and world.read("a.txt")[0] == b"theirs"
