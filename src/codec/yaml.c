@@ -432,6 +432,7 @@ static int read_mapping(struct reader *r, const yaml_event_t *start, unsigned de
 	struct yaml_node *node = new_node(r, YAML_MAPPING, start,
 					  start->data.mapping_start.tag);
 
+	node->flow = start->data.mapping_start.style == YAML_FLOW_MAPPING_STYLE;
 	for (;;) {
 		CLEANUP(event) yaml_event_t event = { 0 };
 		struct yaml_pair pair = { 0 };

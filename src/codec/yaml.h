@@ -51,6 +51,7 @@ struct yaml_node {
 	const char *text; /* of a scalar: NUL-terminated, holds no NUL; else NULL */
 
 	const struct yaml_node *const *items; /* of a sequence */
+	bool flow;                            /* a mapping in braces */
 	const struct yaml_pair *pairs;        /* of a mapping, in the order of the text */
 	const struct yaml_pair *const *sorted; /* the same by the bytes of their keys */
 	size_t len;                            /* items or pairs */
