@@ -146,6 +146,7 @@ static int result_of(const struct http_response *res, struct arena *arena,
 	CLEANUP(buf) struct buf name = BUF_INIT(128);
 	const struct xml_node *root;
 
+	*out = NULL;
 	if (xml_parse(res->body.data, res->body.len, arena, &root, err) < 0)
 		return error_wrap(err, "%s", action);
 	buf_printf(&name, "%sResult", action);

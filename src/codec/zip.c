@@ -109,7 +109,8 @@ int zip_write(struct zip_items *items, struct buf *out, struct error *err)
 	SCOPED(zip) zip_t *archive = NULL;
 
 	if (!items->len)
-		return error_set(err, ERR_DATA, "there is nothing to put into an archive");
+		return error_set(err, ERR_DATA,
+				 "there is nothing to put into an archive");
 	qsort(items->items, items->len, sizeof(*items->items), compare);
 	if (check(items, err) < 0)
 		return -1;

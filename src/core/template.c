@@ -47,7 +47,7 @@ static const char *literal(const struct yaml_node *node)
 {
 	const char *text = yaml_text(node);
 
-	if (!text || yaml_is_null(node))
+	if (!node || !text || yaml_is_null(node))
 		return NULL;
 	return !*node->tag || str_starts(node->tag, "tag:yaml.org,2002:") ? text : NULL;
 }

@@ -93,14 +93,16 @@ static void test_template__missing_code_is_the_folder(void **state)
 
 static void test_template__left_alone(void **state)
 {
+	static const char zipped[] =
+		"Resources:\n  F:\n    Type: AWS::Lambda::Function\n    Properties:\n"
+		"      Code:\n        ZipFile: |\n          x\n";
 	static const char *const texts[] = {
 		SAM("      InlineCode: |\n        x\n"),
 		SAM("      CodeUri: s3://other/key\n"),
 		SAM("      CodeUri: {Bucket: a, Key: b}\n"),
 		SAM("      CodeUri: !Ref Where\n"),
 		SAM("      PackageType: Image\n      ImageUri: a\n"),
-		"Resources:\n  F:\n    Type: AWS::Lambda::Function\n    Properties:\n"
-		"      Code:\n        ZipFile: |\n          x\n",
+		zipped,
 		"Resources:\n  B:\n    Type: AWS::S3::Bucket\n",
 	};
 
