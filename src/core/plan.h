@@ -82,6 +82,16 @@ struct step {
 
 VEC_DEFINE(step_list, struct step);
 
+/* What CloudFormation is going to do to a resource of a stack. */
+struct resource_change {
+	const char *action;      /* "Add", "Modify", "Remove", "Import", "Dynamic" */
+	const char *name;        /* its logical id */
+	const char *type;        /* "AWS::Lambda::Function" */
+	const char *replacement; /* "True", "False", "Conditional", or "" */
+};
+
+VEC_DEFINE(resource_list, struct resource_change);
+
 enum site_verdict {
 	SITE_UP_TO_DATE, /* same commit, nothing to do */
 	SITE_RECORD,     /* other commit, same content */

@@ -1,0 +1,44 @@
+/* package.h - a template backend, made ready: the template as CloudFormation will get it, and
+ * the code that it names. */
+#ifndef RUN_PACKAGE_H
+#define RUN_PACKAGE_H
+
+#include "base/arena.h"
+#include "core/config.h"
+#include "core/template.h"
+#include "run/code.h"
+
+/* All is borrowed and must outlive the package. */
+struct package_options {
+	struct repo *repo;
+	const struct oid *commit;
+	const struct backend *backend; /* with a template */
+	enum source_kind wanted;
+	char *const *env;
+	const volatile int *cancelled;
+	const struct progress *progress; /* may be NULL */
+};
+
+struct package {
+	struct package_options options;
+	struct arena arena;
+	struct buf text; /* the template as it is in the repository */
+	struct template template;
+	struct code *codes; /* owned; each folder (with runtime, architecture) once */
+	size_t n_codes;
+	size_t *code_of; /* owned; of template.codes[i]: which of codes */
+};
+
+/* Reads and parses the template and opens its codes. ERR_CONFIG: as template_parse and
+ * code_open; also a parameter that is configured and not declared, or a path that leaves the
+ * repository. */
+int package_open(struct package *p, const struct package_options *options,
+		 struct error *err);
+void package_release(struct package *p);
+
+/* What the object of a code is called in the artefacts' bucket, in the arena. */
+const char *package_key(const struct package *p, size_t code, struct arena *arena);
+/* Appends the template with all code in that bucket. */
+void package_splice(const struct package *p, const char *bucket, struct buf *out);
+
+#endif
