@@ -95,6 +95,13 @@ int aws_new(const struct aws_options *options, struct aws **out, struct error *e
 	return 0;
 }
 
+bool aws_is_cancelled(const struct aws *aws)
+{
+	const volatile int *cancelled = aws->options.http->cancelled;
+
+	return cancelled && *cancelled;
+}
+
 void aws_uncancel(struct aws *aws)
 {
 	aws->options.http->cancelled = NULL;

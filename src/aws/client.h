@@ -84,6 +84,8 @@ struct aws_options {
 int aws_new(const struct aws_options *options, struct aws **out, struct error *err);
 void aws_free(struct aws *aws); /* NULL-safe */
 const struct clock *aws_clock(const struct aws *aws);
+/* Whether a signal told the run to stop; no request is sent then. */
+bool aws_is_cancelled(const struct aws *aws);
 /* Requests are sent again although the run was cancelled: for those that put away what would
  * stand in the way of the next run. They should have a short deadline. */
 void aws_uncancel(struct aws *aws);
