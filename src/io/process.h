@@ -48,7 +48,7 @@ void process_env_free(char **env); /* NULL-safe */
 /* The value of a variable of a list; NULL: not there. Borrowed. */
 const char *process_env_get(char *const *env, const char *name);
 
-/* What a build command of the site must not see: credentials, the job's tokens, and our own
+/* What a command of the user's must not see: credentials, the job's tokens, and our own
  * settings. For process_env_without(). */
 extern const char *const process_env_private[];
 

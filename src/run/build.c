@@ -13,19 +13,17 @@ static int check_work_tree(const struct build_options *o, struct error *err)
 	struct oid at;
 
 	if (!repo_worktree(o->repo))
-		return error_set(
-			err, ERR_CONFIG,
-			"site %s: `build` needs a work tree, and the repository is "
-			"bare: deploy from a checkout",
-			o->site->name);
+		return error_set(err, ERR_CONFIG,
+				 "%s: `build` needs a work tree, and the repository is "
+				 "bare: deploy from a checkout",
+				 o->what);
 	if (repo_resolve(o->repo, "HEAD", &at, &ignored) == 0 && oid_equal(&at, o->head))
 		return 0;
-	return error_set(
-		err, ERR_CONFIG,
-		"site %s: `build` runs in the work tree, which is at %.10s and not "
-		"at %.10s: check that commit out first",
-		o->site->name, ignored.code ? "no commit" : oid_hex(&at, there),
-		oid_hex(o->head, head));
+	return error_set(err, ERR_CONFIG,
+			 "%s: `build` runs in the work tree, which is at %.10s and not "
+			 "at %.10s: check that commit out first",
+			 o->what, ignored.code ? "no commit" : oid_hex(&at, there),
+			 oid_hex(o->head, head));
 }
 
 static void show(void *ctx, enum process_stream stream, const char *line, size_t len)
@@ -40,7 +38,7 @@ static void show(void *ctx, enum process_stream stream, const char *line, size_t
 
 int build_run(const struct build_options *options, struct error *err)
 {
-	const char *const argv[] = { "/bin/sh", "-c", options->site->build, NULL };
+	const char *const argv[] = { "/bin/sh", "-c", options->command, NULL };
 	const struct progress *p = options->progress;
 	CLEANUP(buf) struct buf text = BUF_INIT(16384);
 	struct process process = {
@@ -54,15 +52,13 @@ int build_run(const struct build_options *options, struct error *err)
 
 	if (check_work_tree(options, err) < 0)
 		return -1;
-	buf_printf(&text, "building site %s: %s", options->site->name,
-		   options->site->build);
+	buf_printf(&text, "building %s: %s", options->what, options->command);
 	if (p && p->waiting)
 		p->waiting(p->ctx, text.data);
 	process.env = process_env_without(options->env, process_env_private);
 	rc = process_run(&process, NULL, err);
 	process_env_free((char **)(uintptr_t)process.env);
 	if (rc < 0)
-		return error_wrap(err, "site %s: build `%s`", options->site->name,
-				  options->site->build);
+		return error_wrap(err, "%s: build `%s`", options->what, options->command);
 	return 0;
 }

@@ -1,17 +1,19 @@
-/* build.h - a site's own command that makes what is uploaded. */
+/* build.h - a site's or a backend's own command that makes what is deployed. */
 #ifndef RUN_BUILD_H
 #define RUN_BUILD_H
 
-#include "core/config.h"
+#include "base/error.h"
+#include "core/snapshot.h"
 #include "io/git.h"
 #include "run/progress.h"
 
 /* All is borrowed. */
 struct build_options {
 	struct repo *repo;
-	const struct site *site; /* with a build command */
-	const struct oid *head;  /* the work tree must be at it */
-	char *const *env;        /* ours; what is secret in it is held back */
+	const char *what;       /* for messages: "site resume" */
+	const char *command;    /* for the shell */
+	const struct oid *head; /* the work tree must be at it */
+	char *const *env;       /* ours; what is secret in it is held back */
 	const volatile int *cancelled;
 	const struct progress *progress; /* may be NULL */
 };

@@ -25,7 +25,8 @@ static int build(struct deploy *d, const struct site *site, struct error *err)
 	const struct deploy_options *o = d->options;
 	struct build_options options = {
 		.repo = o->repo,
-		.site = site,
+		.what = arena_printf(&d->arena, "site %s", site->name),
+		.command = site->build,
 		.head = &o->head,
 		.env = o->env,
 		.cancelled = o->cancelled,
