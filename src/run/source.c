@@ -3,10 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "codec/encode.h"
-#include "codec/hash.h"
-
-enum { PROBLEMS_NAMED = 5, PROBLEMS_BYTES = 4096, END_BYTES = 30, POINTER_MAX = 1024 };
+#include "run/problems.h"
 
 /* Opening */
 
@@ -152,13 +149,12 @@ struct gathering {
 	const struct source *source;
 	struct arena *arena;
 	struct snapshot *out;
-	struct buf problems; /* owned; the first few, a line each */
-	size_t n_problems;
+	struct problems problems; /* owned */
 };
 
 static void gathering_release(struct gathering *g)
 {
-	buf_release(&g->problems);
+	problems_release(&g->problems);
 }
 
 static struct gathering gathering_of(const struct source *s, struct arena *arena,
@@ -168,38 +164,8 @@ static struct gathering gathering_of(const struct source *s, struct arena *arena
 		.source = s,
 		.arena = arena,
 		.out = out,
-		.problems = BUF_INIT(PROBLEMS_BYTES),
+		.problems = PROBLEMS_INIT,
 	};
-}
-
-static void spell(struct buf *out, const char *bytes, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		unsigned char c = (unsigned char)bytes[i];
-
-		if (c < 0x20 || c >= 0x7F)
-			buf_printf(out, "\\x%02x", c);
-		else
-			buf_char(out, (char)c);
-	}
-}
-
-/* Of a long path both ends are shown, so that there is room for what is wrong with it. */
-static void problem(struct gathering *g, const char *path, const char *what)
-{
-	size_t n = strlen(path);
-
-	if (g->n_problems++ >= PROBLEMS_NAMED)
-		return;
-	buf_str(&g->problems, "\n  ");
-	if (n <= 2 * END_BYTES) {
-		spell(&g->problems, path, n);
-	} else {
-		spell(&g->problems, path, END_BYTES);
-		buf_str(&g->problems, "...");
-		spell(&g->problems, path + n - END_BYTES, END_BYTES);
-	}
-	buf_printf(&g->problems, ": %s", what);
 }
 
 static bool name_is_sound(struct gathering *g, const char *path)
@@ -207,14 +173,17 @@ static bool name_is_sound(struct gathering *g, const char *path)
 	size_t n = strlen(path);
 
 	if (!str_is_utf8(path, n))
-		problem(g, path, "the name is not UTF-8, which S3 keys are: rename it");
+		problems_add(&g->problems, path,
+			     "the name is not UTF-8, which S3 keys are: rename it");
 	else if (n + strlen(g->source->site->prefix) > 1024)
-		problem(g, path, "longer than the 1,024 bytes that S3 allows a key");
+		problems_add(&g->problems, path,
+			     "longer than the 1,024 bytes that S3 allows a key");
 	else if (str_starts(path, ".crc/"))
-		problem(g, path,
-			"crc keeps its own state under .crc/: rename the folder");
+		problems_add(&g->problems, path,
+			     "crc keeps its own state under .crc/: rename the folder");
 	else if (config_key_owner(g->source->config, g->source->site, path))
-		problem(g, path,
+		problems_add(
+			&g->problems, path,
 			"its key is below the prefix of another site in the same bucket: "
 			"exclude it, or give that site another prefix");
 	else
@@ -251,7 +220,7 @@ static int visit_item(void *ctx, const struct repo_item *item, struct error *err
 	if (!config_uploads(g->source->config, g->source->site, item->path))
 		return 0;
 	if (wrong) {
-		problem(g, item->path, wrong);
+		problems_add(&g->problems, item->path, wrong);
 		return 0;
 	}
 	if (name_is_sound(g, item->path))
@@ -280,9 +249,9 @@ static int visit_file(void *ctx, const struct fs_item *item, struct error *err)
 	if (!config_uploads(g->source->config, g->source->site, item->path))
 		return 0;
 	if (item->kind != FS_FILE) {
-		problem(g, item->path,
-			item->kind == FS_SYMLINK ? mode_problem(REPO_SYMLINK)
-						 : "not a regular file: exclude it");
+		problems_add(&g->problems, item->path,
+			     item->kind == FS_SYMLINK ? mode_problem(REPO_SYMLINK)
+						      : "not a regular file: exclude it");
 		return 0;
 	}
 	if (!name_is_sound(g, item->path))
@@ -298,12 +267,8 @@ static int visit_file(void *ctx, const struct fs_item *item, struct error *err)
 
 static int finish(struct gathering *g, struct error *err)
 {
-	if (g->n_problems)
-		return error_set(err, ERR_DATA,
-				 "site %s: %zu path%s cannot be deployed:%s%s",
-				 g->source->site->name, g->n_problems,
-				 g->n_problems == 1 ? "" : "s", g->problems.data,
-				 g->n_problems > PROBLEMS_NAMED ? "\n  ..." : "");
+	if (problems_check(&g->problems, "deployed", err) < 0)
+		return error_wrap(err, "site %s", g->source->site->name);
 	snapshot_sort(g->out);
 	return 0;
 }
@@ -419,137 +384,22 @@ int source_snapshot_of(const struct source *s, const struct oid *commit,
 
 /* Content */
 
-void content_release(struct content *c)
+static struct content_origin origin_of(const struct source *s)
 {
-	buf_release(&c->bytes);
-	fs_file_release(&c->file);
-}
-
-/* The SHA-256 (hex) that an LFS pointer names; false: not a pointer.
- * github.com/git-lfs/git-lfs, docs/spec.md */
-static bool pointer_sha256(const char *text, size_t n, char out[65])
-{
-	static const char version[] = "version https://git-lfs.github.com/spec/v1\n";
-	static const char oid[] = "\noid sha256:";
-	const char *at;
-
-	if (n > POINTER_MAX || strncmp(text, version, sizeof(version) - 1) != 0)
-		return false;
-	at = strstr(text, oid);
-	if (!at || strspn(at + sizeof(oid) - 1, "0123456789abcdef") != 64)
-		return false;
-	memcpy(out, at + sizeof(oid) - 1, 64);
-	out[64] = '\0';
-	return true;
-}
-
-static bool has_sha256(const struct fs_digest *d, const char *hex)
-{
-	unsigned char bytes[HASH_SHA256_SIZE];
-
-	return decode_hex(hex, sizeof(bytes), bytes) &&
-	       memcmp(bytes, d->sha256, sizeof(bytes)) == 0;
-}
-
-static int open_beneath(const char *root, const char *path, struct content *out,
-			struct error *err)
-{
-	fs_file_release(&out->file);
-	out->file = (struct fs_file)FS_FILE_INIT;
-	if (fs_open_beneath(root, path, &out->file, err) < 0)
-		return -1;
-	out->len = out->file.size;
-	return fs_digest_file(&out->file, path, &out->digest, err);
-}
-
-/* Opens what the clone keeps for a pointer. *wrong: something, but not its content. */
-static bool open_lfs_object(const struct source *s, const char *sha256,
-			    struct content *out, bool *wrong)
-{
-	CLEANUP(buf) struct buf path = BUF_INIT(8192);
-	struct error ignored = ERROR_INIT;
-	char *slash;
-
-	*wrong = false;
-	repo_lfs_path(s->repo, sha256, &path);
-	slash = strrchr(path.data, '/');
-	if (!slash)
-		return false;
-	*slash = '\0';
-	if (open_beneath(path.data, slash + 1, out, &ignored) < 0)
-		return false;
-	*wrong = !has_sha256(&out->digest, sha256);
-	return !*wrong;
-}
-
-static int follow_pointer(const struct source *s, const char *path, const char *sha256,
-			  struct content *out, struct error *err)
-{
-	struct error ignored = ERROR_INIT;
-	bool wrong;
-
-	if (open_lfs_object(s, sha256, out, &wrong))
-		return 0;
-	if (s->folder && open_beneath(s->folder, path, out, &ignored) == 0 &&
-	    has_sha256(&out->digest, sha256))
-		return 0;
-	if (wrong)
-		return error_set(
-			err, ERR_DATA,
-			"%s is kept in Git LFS, and what this clone has for it is "
-			"damaged: its SHA-256 is not its pointer's (`git lfs fsck` "
-			"moves it away, `git lfs pull` gets it anew)",
-			path);
-	return error_set(
-		err, ERR_DATA,
-		"%s is kept in Git LFS and its content is not in this clone: run `git "
-		"lfs pull`, or check out with `lfs: true`",
-		path);
-}
-
-static int read_commit(const struct source *s, const struct entry *e, struct content *out,
-		       struct error *err)
-{
-	CLEANUP(buf) struct buf whole = BUF_INIT(8192);
-	char sha256[65];
-
-	buf_printf(&whole, "%s%s%s", s->site->path, *s->site->path ? "/" : "", e->path);
-	if (repo_blob(s->repo, &e->id, whole.data, &out->bytes, err) < 0)
-		return error_wrap(err, "%s", e->path);
-	out->len = (int64_t)out->bytes.len;
-	if (pointer_sha256(out->bytes.data, out->bytes.len, sha256)) {
-		buf_release(&out->bytes);
-		return follow_pointer(s, e->path, sha256, out, err);
-	}
-	fs_digest_bytes(out->bytes.data, out->bytes.len, &out->digest);
-	return 0;
-}
-
-static int read_worktree(const struct source *s, const struct entry *e,
-			 struct content *out, struct error *err)
-{
-	CLEANUP(buf) struct buf head = BUF_INIT(POINTER_MAX);
-	char sha256[65];
-
-	if (open_beneath(s->folder, e->path, out, err) < 0)
-		return -1;
-	if (!oid_equal(&out->digest.blob, &e->id))
-		return error_set(err, ERR_CONFLICT,
-				 "%s changed while it was being deployed", e->path);
-	if (out->len > POINTER_MAX)
-		return 0;
-	if (fs_file_read(&out->file, e->path, &head, err) < 0)
-		return -1;
-	if (pointer_sha256(head.data, head.len, sha256))
-		return follow_pointer(s, e->path, sha256, out, err);
-	return 0;
+	return (struct content_origin){
+		.repo = s->repo,
+		.folder = s->site->path,
+		.root = s->folder,
+		.is_disk = s->kind == SOURCE_WORKTREE,
+	};
 }
 
 int source_read(const struct source *s, const struct entry *e, struct content *out,
 		struct error *err)
 {
-	return s->kind == SOURCE_COMMIT ? read_commit(s, e, out, err)
-					: read_worktree(s, e, out, err);
+	const struct content_origin from = origin_of(s);
+
+	return content_read(&from, e->path, &e->id, out, err);
 }
 
 /* Edits */
@@ -564,28 +414,14 @@ bool source_is_checked_out(const struct source *s)
 	       oid_equal(&head, &s->commit);
 }
 
-/* Whether the work tree has what the pointer that was committed stands for. git would run
- * the filter to tell. */
-static bool is_lfs_content(const struct source *s, const char *path, const struct oid *id)
-{
-	CLEANUP(buf) struct buf pointer = BUF_INIT(POINTER_MAX);
-	CLEANUP(content) struct content content = CONTENT_INIT;
-	struct error ignored = ERROR_INIT;
-	char sha256[65];
-
-	return repo_has_blob(s->repo, id) &&
-	       repo_blob(s->repo, id, NULL, &pointer, &ignored) == 0 &&
-	       pointer_sha256(pointer.data, pointer.len, sha256) &&
-	       open_beneath(s->folder, path, &content, &ignored) == 0 &&
-	       has_sha256(&content.digest, sha256);
-}
-
 static bool edit_counts(void *ctx, const char *path, const struct oid *committed)
 {
 	const struct source *s = ctx;
+	const struct content_origin from = origin_of(s);
 
+	/* git would run the filter to tell. */
 	return config_uploads(s->config, s->site, path) &&
-	       !(committed && is_lfs_content(s, path, committed));
+	       !(committed && content_is_checked_out(&from, path, committed));
 }
 
 int source_count_edits(const struct source *s, size_t *out, struct error *err)

@@ -15,6 +15,7 @@
 #include "core/plan.h"
 #include "io/fs.h"
 #include "io/git.h"
+#include "run/content.h"
 
 enum source_kind { SOURCE_AUTO, SOURCE_COMMIT, SOURCE_WORKTREE };
 
@@ -57,21 +58,6 @@ int source_snapshot_of(const struct source *s, const struct oid *commit,
 /* The same, read whole. */
 int source_snapshot_whole(const struct source *s, const struct oid *commit,
 			  struct arena *arena, struct snapshot *out, struct error *err);
-
-/* A path's content: bytes in memory, or an open file. */
-struct content {
-	struct buf bytes;
-	struct fs_file file; /* fd < 0: the bytes */
-	int64_t len;
-	struct fs_digest digest;
-};
-
-#define CONTENT_INIT                                                  \
-	{                                                             \
-		.bytes = BUF_INIT(SIZE_MAX / 4), .file = FS_FILE_INIT \
-	}
-
-void content_release(struct content *c);
 
 /* Opens what is sent for an entry and digests it. An LFS pointer is followed: the bytes must
  * have the pointer's SHA-256. ERR_CONFLICT: a file of the work tree is not any more what the
