@@ -1,14 +1,15 @@
 #include "aws/cloudformation.h"
 
-#include <stdio.h>
+#include <assert.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "codec/url.h"
 #include "codec/xml.h"
 
-/* A template of 51,200 bytes may triple when it is encoded. */
-enum { FORM_BYTES = 1 << 20 };
+/* More than all that can be put in triples to when it is encoded: a template and settings of
+ * 1 MiB each, and the tags of an answer of 64 MiB. */
+enum { FORM_BYTES = 256 << 20 };
 
 /* Requests: the query protocol, a form with an action in it. */
 
@@ -38,6 +39,7 @@ static void start(struct buf *form, const char *action)
 
 static void finish(struct aws_request *req, const char *action, const struct buf *form)
 {
+	assert(!form->overflowed);
 	req->service = AWS_CLOUDFORMATION;
 	req->operation = action;
 	req->method = "POST";
@@ -106,6 +108,7 @@ void cfn_change_set_execute_request(struct aws_request *req, const char *id,
 	form_add(&form, "ClientRequestToken", token);
 	form_add(&form, "DisableRollback", "false");
 	finish(req, "ExecuteChangeSet", &form);
+	req->once = !token;
 }
 
 void cfn_change_set_create_request(struct aws_request *req,
@@ -135,6 +138,8 @@ void cfn_change_set_create_request(struct aws_request *req,
 	for (size_t i = 0; i < set->n_capabilities; i++)
 		form_add_at(&form, "Capabilities", i, NULL, set->capabilities[i]);
 	finish(req, "CreateChangeSet", &form);
+	/* Without a token, a retry is told that the set exists already. */
+	req->once = !set->token;
 }
 
 /* Answers */
@@ -219,6 +224,7 @@ int cfn_template_decode(const struct http_response *res, struct arena *arena,
 {
 	const struct xml_node *result;
 
+	*out = NULL;
 	if (result_of(res, arena, "GetTemplate", &result, err) < 0)
 		return -1;
 	*out = xml_get(result, "TemplateBody");
@@ -233,6 +239,7 @@ int cfn_change_set_create_decode(const struct http_response *res, struct arena *
 {
 	const struct xml_node *result;
 
+	*id = *stack_id = NULL;
 	if (result_of(res, arena, "CreateChangeSet", &result, err) < 0)
 		return -1;
 	*id = xml_get(result, "Id");
@@ -257,6 +264,9 @@ int cfn_change_set_describe_decode(const struct http_response *res, struct arena
 	if (result_of(res, arena, "DescribeChangeSet", &result, err) < 0)
 		return -1;
 	out->status = text_or(result, "Status", "");
+	if (!*out->status)
+		return error_set(err, ERR_DATA,
+				 "DescribeChangeSet: no set in the answer");
 	out->reason = text_or(result, "StatusReason", "");
 	out->execution = text_or(result, "ExecutionStatus", "");
 	next = xml_get(result, "NextToken");
@@ -292,6 +302,7 @@ int cfn_events_decode(const struct http_response *res, struct arena *arena,
 	const struct xml_node *result, *n;
 	const char *token;
 
+	*next = NULL;
 	if (result_of(res, arena, "DescribeStackEvents", &result, err) < 0)
 		return -1;
 	token = xml_get(result, "NextToken");
@@ -311,21 +322,31 @@ int cfn_events_decode(const struct http_response *res, struct arena *arena,
 	return 0;
 }
 
-/* docs.aws.amazon.com/AWSCloudFormation, "Stack status codes" */
+/* docs.aws.amazon.com/AWSCloudFormation, "Stack status codes". What is not here is judged
+ * by how it ends. */
+static const struct {
+	const char *status;
+	enum cfn_state state;
+} states[] = {
+	{ "REVIEW_IN_PROGRESS", CFN_SHELL },
+	/* Only a failed creation ends in these. */
+	{ "CREATE_FAILED", CFN_DEAD_CREATE },
+	{ "ROLLBACK_COMPLETE", CFN_DEAD_CREATE },
+	{ "ROLLBACK_FAILED", CFN_DEAD_CREATE },
+	{ "DELETE_FAILED", CFN_DEAD_CREATE },
+	{ "DELETE_COMPLETE", CFN_GONE },
+};
+
 enum cfn_state cfn_state_of(const char *status)
 {
-	static const char *const dead[] = { "ROLLBACK_COMPLETE", "ROLLBACK_FAILED",
-					    "CREATE_FAILED", "DELETE_FAILED" };
-
-	if (str_eq(status, "REVIEW_IN_PROGRESS"))
-		return CFN_SHELL;
-	/* Cleaning up is under way, and the new state is in force. */
+	for (size_t i = 0; i < sizeof(states) / sizeof(*states); i++)
+		if (str_eq(states[i].status, status))
+			return states[i].state;
+	/* Cleaning up is under way, too, though the new state is in force. */
 	if (str_ends(status, "_IN_PROGRESS"))
 		return CFN_BUSY;
-	for (size_t i = 0; i < sizeof(dead) / sizeof(*dead); i++)
-		if (str_eq(status, dead[i]))
-			return CFN_DEAD_CREATE;
-	if (str_eq(status, "UPDATE_ROLLBACK_FAILED"))
+	/* UPDATE_FAILED was left without a rollback, and is updated only without one. */
+	if (str_ends(status, "_FAILED"))
 		return CFN_STUCK;
 	return CFN_STEADY;
 }
@@ -333,5 +354,6 @@ enum cfn_state cfn_state_of(const char *status)
 bool cfn_is_success(const char *status)
 {
 	return str_eq(status, "CREATE_COMPLETE") || str_eq(status, "UPDATE_COMPLETE") ||
-	       str_eq(status, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS");
+	       str_eq(status, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS") ||
+	       str_eq(status, "IMPORT_COMPLETE");
 }

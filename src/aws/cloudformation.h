@@ -53,7 +53,7 @@ int cfn_template_decode(const struct http_response *res, struct arena *arena,
 struct cfn_change_set {
 	const char *stack;
 	const char *name;
-	const char *token;         /* the same for a retry; NULL: none */
+	const char *token;         /* the same for a retry; NULL: never sent twice */
 	bool create;               /* the stack does not exist */
 	const char *template_body; /* one of the two */
 	const char *template_url;
@@ -101,7 +101,8 @@ int cfn_change_set_describe_decode(const struct http_response *res, struct arena
 /* True when the set failed because there is nothing to change. */
 bool cfn_change_set_is_empty(const struct cfn_change_set_status *s);
 
-/* Rollback is asked for in so many words: the API's default is not what its name says. */
+/* Rollback is asked for in so many words: the API's default is not what its name says.
+ * token as in cfn_change_set: letters, digits and '-'. */
 void cfn_change_set_execute_request(struct aws_request *req, const char *id,
 				    const char *token);
 void cfn_change_set_delete_request(struct aws_request *req, const char *id);
@@ -131,7 +132,8 @@ enum cfn_state {
 	CFN_BUSY,   /* something is under way: wait */
 	CFN_SHELL,  /* REVIEW_IN_PROGRESS: a change set was made and never executed */
 	CFN_DEAD_CREATE, /* ROLLBACK_COMPLETE and the like: delete it first */
-	CFN_STUCK        /* a rollback failed: a person has to look */
+	CFN_STUCK,       /* a rollback failed, or was not wanted: a person has to look */
+	CFN_GONE         /* DELETE_COMPLETE, which is seen by the stack's id only */
 };
 
 enum cfn_state cfn_state_of(const char *status);
