@@ -34,7 +34,6 @@ int lambda_update_request(struct aws_request *req, const char *name,
 			  const struct lambda_code *code, struct error *err)
 {
 	CLEANUP(buf) struct buf body = BUF_INIT(BODY_MOST);
-	CLEANUP(buf) struct buf zip = BUF_INIT(BODY_MOST);
 	struct json_writer w = JSON_WRITER_INIT(&body);
 
 	if (code->zip && code->len > LAMBDA_ZIP_BYTES_MOST)
@@ -45,9 +44,11 @@ int lambda_update_request(struct aws_request *req, const char *name,
 	req->path = arena_printf(&req->arena, API "%s/code", name);
 	json_open(&w, '{');
 	if (code->zip) {
-		encode_base64(code->zip, code->len, &zip);
+		/* Base64 needs no escapes: no second copy of it is made. */
 		json_key(&w, "ZipFile");
-		json_put_strn(&w, zip.data, zip.len);
+		json_put_raw(&w, "\"");
+		encode_base64(code->zip, code->len, &body);
+		buf_char(&body, '"');
 	} else {
 		json_member(&w, "S3Bucket", code->bucket);
 		json_member(&w, "S3Key", code->key);
@@ -131,6 +132,7 @@ static int take_configuration(const struct json *v, struct arena *arena,
 		.state_reason = text_of(arena, v, "StateReason"),
 		.update = text_of(arena, v, "LastUpdateStatus"),
 		.update_reason = text_of(arena, v, "LastUpdateStatusReason"),
+		.update_reason_code = text_of(arena, v, "LastUpdateStatusReasonCode"),
 	};
 	if (!*out->arn)
 		return error_set(err, ERR_DATA, "Lambda answers without a function");
@@ -163,6 +165,7 @@ int lambda_alias_decode(const struct http_response *res, struct arena *arena,
 {
 	CLEANUP_PTR(json_doc) struct json_doc *doc = NULL;
 
+	*version = NULL;
 	if (json_parse(res->body.data, res->body.len, &doc, err) < 0)
 		return error_wrap(err, "alias");
 	*version = text_of(arena, json_root(doc), "FunctionVersion");

@@ -23,6 +23,7 @@ struct lambda_function {
 	const char *state_reason;
 	const char *update; /* "Successful", "InProgress", "Failed" */
 	const char *update_reason;
+	const char *update_reason_code; /* "ImageAccessDenied", ... */
 };
 
 /* name: a function's name or ARN. Strings of decoded answers live in the arena given. */
@@ -41,7 +42,9 @@ struct lambda_code {
 	const char *revision;     /* only if it is this one (ERR_CONDITION); NULL: any */
 };
 
-/* ERR_TOO_BIG: bytes over LAMBDA_ZIP_BYTES_MOST. */
+/* ERR_TOO_BIG: bytes over LAMBDA_ZIP_BYTES_MOST. When the answer of an attempt that took effect
+ * is lost, the next attempt meets another revision or a busy function: ERR_CONDITION and
+ * lambda_is_busy_error mean "look at the code's hash", not yet "somebody else was here". */
 int lambda_update_request(struct aws_request *req, const char *name,
 			  const struct lambda_code *code, struct error *err);
 /* lambda_get_request answers a wrapped configuration, this one and the next the bare one. */
