@@ -21,6 +21,8 @@ from urllib.parse import quote, urlencode, urlsplit
 import boto3
 from botocore.config import Config
 
+from .lambda_code import pack
+
 _SESSION, _SESSION_LOCK = boto3.session.Session(), threading.Lock()
 SCRIPT = Path(__file__).with_name("cloud.py")
 CACHING_OPTIMIZED = "658327ea-f89d-4fab-a63d-7e88639e58f6"
@@ -38,6 +40,15 @@ class Site:
 
 
 @dataclass
+class Function:
+    """A function; `host` is its URL's, or None."""
+
+    name: str
+    arn: str
+    host: str
+
+
+@dataclass
 class Reply:
     status: int
     headers: dict
@@ -48,7 +59,7 @@ class LocalCloud:
     def __init__(self, directory, port=0, edge_port=0, start_timeout=60):
         self.directory = Path(directory)
         self._arguments = ["--dir", str(directory), "--port", str(port), "--edge-port", str(edge_port), "--with-parent"]
-        self._timeout, self._process, self._clients = start_timeout, None, {}
+        self._timeout, self._process, self._clients, self._roles = start_timeout, None, {}, {}
         self.endpoint = self.edge = self.access_key_id = self.secret_access_key = self.region = self.account = self.log = self.pid = None
 
     def __enter__(self):
@@ -259,6 +270,66 @@ class LocalCloud:
             "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"],
             "Condition": {"StringEquals": {"AWS:SourceArn": made["ARN"]}}}]}))
         return Site(bucket, made["Id"], made["DomainName"])
+
+    # Functions
+
+    @property
+    def functions(self):
+        return self.cached_client("lambda")
+
+    def make_role(self, name="function-role"):
+        """The ARN of a role that Lambda may assume."""
+        if name not in self._roles:
+            trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
+            self._roles[name] = self.cached_client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+        return self._roles[name]
+
+    def make_function(self, name, files, *, url=None, cors=None, public=True, handler="app.handler", runtime="python3.12", active=True, **arguments):
+        """A function of {file: text}, active. With `url` (NONE or AWS_IAM) a Function URL too, which everybody may call if it is NONE and public."""
+        made = self.functions.create_function(FunctionName=name, Runtime=runtime, Handler=handler, Role=self.make_role(), Code={"ZipFile": pack(files)}, **arguments)
+        if active:
+            self.await_function(name)
+        if url is None:
+            return Function(name, made["FunctionArn"], None)
+        answer = self.functions.create_function_url_config(FunctionName=name, AuthType=url, **({"Cors": cors} if cors else {}))
+        if url == "NONE" and public:
+            self.allow_url(name)
+        return Function(name, made["FunctionArn"], urlsplit(answer["FunctionUrl"]).hostname)
+
+    def allow_url(self, name, principal="*", source=None, qualifier=None):
+        """Both statements that a caller of a URL needs."""
+        common = {"FunctionName": name, "Principal": principal, **({"SourceArn": source} if source else {}), **({"Qualifier": qualifier} if qualifier else {})}
+        kind = {} if source else {"FunctionUrlAuthType": "NONE"}
+        self.functions.add_permission(StatementId="url", Action="lambda:InvokeFunctionUrl", **kind, **common)
+        self.functions.add_permission(StatementId="invoke", Action="lambda:InvokeFunction", InvokedViaFunctionUrl=True, **common)
+
+    def await_function(self, name):
+        """Look until the function is neither being created nor updated; its configuration."""
+        for _ in range(100):
+            found = self.functions.get_function_configuration(FunctionName=name)
+            if found["State"] != "Pending" and found.get("LastUpdateStatus") != "InProgress":
+                return found
+        raise TimeoutError(f"{name} is still busy")
+
+    def invoke(self, name, event=None, **arguments):
+        """(decoded answer, error or None)."""
+        reply = self.functions.invoke(FunctionName=name, Payload=json.dumps(event if event is not None else {}), **arguments)
+        return json.loads(reply["Payload"].read()), reply.get("FunctionError")
+
+    def call_url(self, host, path="/", method="GET", headers=None, body=None, viewer=None):
+        """A request to a Function URL, as if its name led here."""
+        extra = {"X-Cloud-Viewer": viewer} if viewer else {}
+        return self.raw(method, path, {"Host": host, **extra, **(headers or {})}, body)
+
+    def change_function(self, name=None, **change):
+        """Make it busy, let it fail, let somebody else change it: see the README."""
+        return self.control("POST", "functions", {**({"name": name} if name else {}), **change})
+
+    def function_state(self, name):
+        return self.control("GET", "functions", name=name)
+
+    def function_log(self, name):
+        return self.control("GET", "function-log", name=name)["log"]
 
     def put_objects(self, bucket, objects, **arguments):
         """Store {key: bytes}."""

@@ -2,6 +2,7 @@
 import json
 from urllib.parse import parse_qs
 
+from . import lambda_control
 from .errors import AwsError
 from .faults import RuleError
 from .http11 import Response
@@ -20,6 +21,7 @@ class Control:
             ("POST", "release"): self._release, ("GET", "objects"): self._objects, ("GET", "uploads"): self._uploads, ("GET", "edge"): self._edge,
             ("GET", "stale"): self._stale, ("GET", "evicted"): self._evicted, ("POST", "edge/warm"): self._warm, ("POST", "edge/clear"): self._edge_clear,
             ("POST", "settings"): self._settings, ("GET", "invalidations"): self._invalidations, ("GET", "oidc"): self._oidc,
+            ("POST", "functions"): self._functions, ("GET", "functions"): self._function, ("GET", "function-log"): self._function_log,
         }
 
     def handle(self, request):
@@ -110,6 +112,17 @@ class Control:
         if not request.headers.get("authorization", "").lower().startswith("bearer "):
             return _json({"message": "Unauthorized"}, 401)
         return {"value": self.cloud.oidc.issue(query.get("audience", "https://github.com/example"), query.get("subject", "repo:example/site:ref:refs/heads/main"))}
+
+    # Lambda
+
+    def _functions(self, query, body):
+        return lambda_control.change(self.cloud.functions, body)
+
+    def _function(self, query, body):
+        return lambda_control.describe(self.cloud.functions, self.cloud.runtime, query["name"], query.get("region", "us-east-1"))
+
+    def _function_log(self, query, body):
+        return {"log": self.cloud.runtime.logs.get(query["name"], "")}
 
 
 def _json(value, status=200):

@@ -32,7 +32,7 @@ def render(service, error, request_id, resource="", head=False):
         return _s3(error, request_id, resource)
     if service in NAMESPACES:
         return _wrapped(service, error, request_id)
-    return _json(error)
+    return _rest_json(error) if service == "lambda" else _json(error)
 
 
 def _s3(error, request_id, resource):
@@ -59,3 +59,16 @@ def _json(error):
     body = json.dumps({"__type": error.code, "message": error.message, "Message": error.message})
     headers = [("Content-Type", "application/json"), ("x-amzn-ErrorType", error.code), *error.headers]
     return Response(error.status, headers, body.encode())
+
+
+# How Lambda calls what is wrong with a signature, and the two shapes that spell their message with a capital.
+_LAMBDA_CODES = {"InvalidClientTokenId": "UnrecognizedClientException", "SignatureDoesNotMatch": "InvalidSignatureException",
+                 "ExpiredToken": "ExpiredTokenException", "InternalError": "ServiceException"}
+_CAPITAL = {"ResourceNotFoundException", "ServiceException", "AccessDeniedException"}
+
+
+def _rest_json(error):
+    code = _LAMBDA_CODES.get(error.code, error.code)
+    body = {"Type": "User" if error.status < 500 else "Service", "Message" if code in _CAPITAL else "message": error.message, **error.extra}
+    headers = [("Content-Type", "application/json"), ("x-amzn-ErrorType", code), *error.headers]
+    return Response(error.status, headers, json.dumps(body).encode())

@@ -24,6 +24,10 @@ from .edge import Edge
 from .errors import AwsError, render
 from .faults import Faults
 from .http11 import Connection, Request, Response, serialize
+from .lambda_api import Lambda
+from .lambda_runtime import Runtime
+from .lambda_store import URL_HOST, Functions
+from .lambda_url import Caller, FunctionUrls
 from .log import RequestLog
 from .moto_bridge import ACCOUNT, Moto
 from .origin import Origins
@@ -53,6 +57,10 @@ class Cloud:
         self.s3 = S3(self.store, self.buckets)
         self.cloudfront = CloudFront(ACCOUNT, self.clock)
         self.origins = Origins(self.store, self.buckets)
+        self.functions = Functions(ACCOUNT, self.clock, self.store, self.buckets)
+        self.runtime = Runtime(self.directory, self.functions, self.credentials, self.clock)
+        self.function_urls = FunctionUrls(self.functions, self.runtime, self.clock)
+        self.aws_lambda = Lambda(self.functions, self.runtime)
         self.edge = Edge(self.cloudfront, self.origins, self.clock)
         self.control = Control(self)
         self._ids = itertools.count(1)
@@ -69,6 +77,10 @@ class Call:
     def __init__(self):
         self.service, self.operation, self.claim = "s3", "Unknown", None
         self.s3 = self.form = self.path = self.error = None
+
+
+_URL_CALL = Call()
+_URL_CALL.service, _URL_CALL.operation = "lambda", "InvokeFunctionUrl"
 
 
 def recognise(request):
@@ -132,6 +144,8 @@ class Front:
     async def handle(self, request, connection):
         if request.path.startswith("/_cloud/"):
             return await self._control(request, connection)
+        if URL_HOST.fullmatch(request.headers.get("host", "")):
+            return await self._function_url(request, connection)
         if request.headers and s3_route.website_of_host(request.headers.get("host", "")) and request.method in ("GET", "HEAD"):
             return await self._website(request, connection)
         cloud, call, request_id = self.cloud, recognise(request), self.cloud.request_id()
@@ -165,6 +179,38 @@ class Front:
         await connection.send(head + body)
         about = {"service": "s3-website", "operation": "GetObject", "method": request.method, "path": request.target}
         self._note(request, about, response.status, len(head) + len(body))
+
+    async def _function_url(self, request, connection):
+        cloud, about = self.cloud, {"service": "lambda-url", "operation": "InvokeFunctionUrl", "method": request.method, "path": request.target}
+        fault = cloud.faults.pick("lambda-url", "InvokeFunctionUrl", request.method, request.target)
+        response, sent = None, 0
+        try:
+            response = await self._url_answer(request, fault, about)
+            sent = await self._deliver(request, connection, response, _URL_CALL, fault, cloud.request_id(), about)
+        finally:
+            self._note(request, about, response.status if response is not None and sent else 0, sent)
+
+    async def _url_answer(self, request, fault, about):
+        if fault.get("at", "before") == "before" and "stall_s" in fault:
+            await self.cloud.faults.stall(fault["stall_s"], about)
+        if fault.get("drop") == "before":
+            return None
+        if "status" in fault:
+            return _injected(fault, _URL_CALL, "")
+        try:
+            return await self._url_response(request, fault)
+        except AwsError as error:
+            return render("lambda", error, "")
+
+    async def _url_response(self, request, fault):
+        cloud = self.cloud
+        url = cloud.functions.url_of_host(request.headers["host"])
+        caller = Caller(request.headers.get("x-cloud-viewer", "127.0.0.1"))
+        if url is not None and url.config.get("AuthType") == "AWS_IAM":
+            claim = signature.claim_of(request)
+            if claim is not None:
+                caller.identity = signature.verify(request, claim, cloud.credentials, cloud.clock, fault.get("date_offset_s", 0))
+        return await cloud.function_urls.serve(request, url, caller)
 
     async def _answer(self, request, call, fault, request_id, about):
         """The response, or None when the connection is to be dropped before any effect."""
@@ -218,6 +264,11 @@ class Front:
             return cloud.cloudfront.handle(request, fault)
         if call.service == "sts":
             return cloud.sts.handle(form_of(request), identity)
+        if call.service in ("lambda", "cloudformation"):
+            cloud.functions.ready()
+            cloud.runtime.started()
+        if call.service == "lambda" and cloud.aws_lambda.serves(request):
+            return await cloud.aws_lambda.handle(request, call.claim.region)
         return await cloud.moto.call(asyncio.get_running_loop(), request)
 
     async def _deliver(self, request, connection, response, call, fault, request_id, about):
@@ -363,6 +414,7 @@ async def serve(options):
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
     root = cloud.credentials.root
+    cloud.runtime.endpoint = f"http://127.0.0.1:{aws_server.sockets[0].getsockname()[1]}"
     print(json.dumps({
         "endpoint": f"http://127.0.0.1:{aws_server.sockets[0].getsockname()[1]}", "edge": f"http://127.0.0.1:{edge_server.sockets[0].getsockname()[1]}",
         "access_key_id": root.access_key, "secret_access_key": root.secret, "region": "us-east-1", "account": ACCOUNT,
@@ -373,6 +425,7 @@ async def serve(options):
         watcher.cancel()
     aws_server.close()
     edge_server.close()
+    await cloud.runtime.close()
 
 
 def main():
