@@ -126,6 +126,11 @@ const struct clock *aws_clock(const struct aws *aws)
 	return aws->options.clock;
 }
 
+const char *aws_region(const struct aws *aws)
+{
+	return aws->region;
+}
+
 int64_t aws_skew_ms(const struct aws *aws)
 {
 	return aws->skew_ms;

@@ -84,6 +84,7 @@ struct aws_options {
 int aws_new(const struct aws_options *options, struct aws **out, struct error *err);
 void aws_free(struct aws *aws); /* NULL-safe */
 const struct clock *aws_clock(const struct aws *aws);
+const char *aws_region(const struct aws *aws); /* "" when none is set */
 /* Whether a signal told the run to stop; no request is sent then. */
 bool aws_is_cancelled(const struct aws *aws);
 /* Requests are sent again although the run was cancelled: for those that put away what would
