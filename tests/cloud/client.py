@@ -27,6 +27,9 @@ _SESSION, _SESSION_LOCK = boto3.session.Session(), threading.Lock()
 SCRIPT = Path(__file__).with_name("cloud.py")
 CACHING_OPTIMIZED = "658327ea-f89d-4fab-a63d-7e88639e58f6"
 CACHING_DISABLED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
+ALL_VIEWER, ALL_VIEWER_EXCEPT_HOST = "216adef6-5c7f-47e4-b989-5492eafa07d3", "b689b0a8-53d0-40ab-baf2-68738e2966ac"
+SECURITY_HEADERS = "67f7725c-6f97-4210-82d7-5512b31e9d03"
+ALL_METHODS = ("GET", "HEAD", "OPTIONS", "PUT", "PATCH", "POST", "DELETE")
 QUERY_STRINGS = "4cc15a8a-d715-48a4-82b8-cc0b614638fe"
 
 
@@ -53,6 +56,7 @@ class Reply:
     status: int
     headers: dict
     body: bytes
+    pairs: list = ()   # headers as they came, names in lower case
 
 
 class LocalCloud:
@@ -222,14 +226,16 @@ class LocalCloud:
                 connection.putheader("Content-Length", str(len(data)))
             connection.endheaders(data)
             response = connection.getresponse()
-            return Reply(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
+            pairs = [(k.lower(), v) for k, v in response.getheaders()]
+            return Reply(response.status, dict(pairs), response.read(), pairs)
         finally:
             connection.close()
 
-    def view(self, path, distribution=None, method="GET", headers=None):
-        """What a viewer sees at the edge."""
+    def view(self, path, distribution=None, method="GET", headers=None, body=None, viewer=None):
+        """What a viewer (of that address) sees at the edge."""
         extra = {"X-Cloud-Distribution": distribution} if distribution else {}
-        return self.raw(method, path, {**extra, **(headers or {})}, edge=True)
+        extra |= {"X-Cloud-Viewer": viewer} if viewer else {}
+        return self.raw(method, path, {**extra, **(headers or {})}, body, edge=True)
 
     # Sites
 
@@ -246,21 +252,22 @@ class LocalCloud:
         return self.make_distribution(bucket, region=region, website=website, **distribution)
 
     def make_distribution(self, bucket, *, region="us-east-1", website=False, origin_path="", root="index.html", errors=(), list_bucket=False,
-                          policy=CACHING_OPTIMIZED, behaviors=(), viewer_function=False, forwarded=None):
+                          policy=CACHING_OPTIMIZED, behaviors=(), viewer_function=False, forwarded=None, headers_policy=None):
         """A distribution before an existing bucket.
 
         errors: {"ErrorCode", "ResponsePagePath"?, "ResponseCode"?, "ErrorCachingMinTTL"?}; behaviors: (pattern, domain or
-        None for the bucket, cache policy id); list_bucket lets the origin tell 404 from 403; forwarded: ForwardedValues
-        instead of a cache policy; viewer_function attaches the usual index-rewriting function.
+        None for the bucket, cache policy id) or the arguments of api_behavior; list_bucket lets the origin tell 404 from 403; forwarded: ForwardedValues
+        instead of a cache policy; viewer_function attaches the usual index-rewriting function; headers_policy is a response headers policy's id.
         """
         domain = f"{bucket}.s3-website-{region}.amazonaws.com" if website else f"{bucket}.s3.{region}.amazonaws.com"
-        extra = [(f"extra{n}", d) for n, (_, d, _) in enumerate(behaviors) if d]
+        wanted = [b if isinstance(b, dict) else {"pattern": b[0], "domain": b[1], "policy": b[2]} for b in behaviors]
+        extra = [_origin(f"extra{n}", b["domain"], b.get("path", ""), True, b.get("access_control")) for n, b in enumerate(wanted) if b["domain"]]
         config = {
             "CallerReference": os.urandom(8).hex(), "Comment": "", "Enabled": True, "DefaultRootObject": "" if website else root,
-            "Origins": _items([_origin("bucket", domain, origin_path, website), *(_origin(i, d, "", True) for i, d in extra)]),
-            "DefaultCacheBehavior": _behavior("bucket", policy, viewer_function, forwarded),
-            "CacheBehaviors": _items([{"PathPattern": pattern, **_behavior(f"extra{n}" if d else "bucket", p, False, None)}
-                                      for n, (pattern, d, p) in enumerate(behaviors)]),
+            "Origins": _items([_origin("bucket", domain, origin_path, website), *extra]),
+            "DefaultCacheBehavior": {**_behavior("bucket", policy, viewer_function, forwarded), **({"ResponseHeadersPolicyId": headers_policy} if headers_policy else {})},
+            "CacheBehaviors": _items([{"PathPattern": b["pattern"], **_behavior(f"extra{n}" if b["domain"] else "bucket", b["policy"], False, b.get("forwarded")),
+                                       **_options(b)} for n, b in enumerate(wanted)]),
             "CustomErrorResponses": _items([{k: str(v) if k == "ResponseCode" else v for k, v in e.items()} for e in errors]),
         }
         made = self.cloudfront.create_distribution(DistributionConfig=config)["Distribution"]
@@ -341,10 +348,28 @@ def _items(values):
     return {"Quantity": len(values), **({"Items": values} if values else {})}
 
 
-def _origin(identifier, domain, path, custom):
+def api_behavior(pattern, domain, **options):
+    """A behaviour before a function's URL, as an API wants it: nothing cached, every method, the viewer's headers but Host.
+
+    Options: policy, methods, request_policy, headers_policy (ids), access_control (an id), path (of the origin), forwarded.
+    """
+    return {"pattern": pattern, "domain": domain, "policy": CACHING_DISABLED, "methods": ALL_METHODS, "request_policy": ALL_VIEWER_EXCEPT_HOST, **options}
+
+
+def _options(behavior):
+    found = {}
+    if behavior.get("methods"):
+        found["AllowedMethods"] = {**_items(list(behavior["methods"])), "CachedMethods": _items(["HEAD", "GET"])}
+    for name, key in (("request_policy", "OriginRequestPolicyId"), ("headers_policy", "ResponseHeadersPolicyId")):
+        if behavior.get(name):
+            found[key] = behavior[name]
+    return found
+
+
+def _origin(identifier, domain, path, custom, access_control=None):
     kind = {"CustomOriginConfig": {"HTTPPort": 80, "HTTPSPort": 443, "OriginProtocolPolicy": "http-only"}} if custom else \
         {"S3OriginConfig": {"OriginAccessIdentity": ""}, "OriginAccessControlId": "E0LOCALACCESS"}
-    return {"Id": identifier, "DomainName": domain, "OriginPath": path, **kind}
+    return {"Id": identifier, "DomainName": domain, "OriginPath": path, **kind, **({"OriginAccessControlId": access_control} if access_control else {})}
 
 
 def _behavior(origin, policy, function, forwarded):

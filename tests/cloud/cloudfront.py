@@ -5,7 +5,8 @@ import secrets
 
 from . import xmlio
 from .clock import iso_date
-from .distribution import MANAGED_POLICIES, Distribution
+from .cloudfront_policies import KINDS, Policies, new_etag as _new_etag
+from .distribution import Distribution
 from .errors import NAMESPACES, AwsError
 from .http11 import Response
 from .invalidations import Invalidations
@@ -22,21 +23,37 @@ _ROUTES = [(method, re.compile(PREFIX + pattern), name) for method, pattern, nam
     ("POST", r"distribution/([^/]+)/invalidation/?", "CreateInvalidation"),
     ("GET", r"distribution/([^/]+)/invalidation/?", "ListInvalidations"),
     ("GET", r"distribution/([^/]+)/invalidation/([^/]+)", "GetInvalidation"),
-    ("GET", r"cache-policy/?", "ListCachePolicies"),
-    ("POST", r"cache-policy/?", "CreateCachePolicy"),
-    ("GET", r"cache-policy/([^/]+)", "GetCachePolicy"),
-    ("GET", r"cache-policy/([^/]+)/config", "GetCachePolicyConfig"),
-    ("POST", r"origin-access-control/?", "CreateOriginAccessControl"),
-    ("GET", r"origin-access-control/([^/]+)", "GetOriginAccessControl"),
     ("POST", r"function/?", "CreateFunction"),
     ("GET", r"function/([^/]+)", "GetFunction"),
     ("GET", r"function/([^/]+)/describe", "DescribeFunction"),
     ("POST", r"function/([^/]+)/publish", "PublishFunction"),
 )]
+_POLICY = re.compile(PREFIX + "(" + "|".join(KINDS.values()) + r")(?:/([^/]+)(/config)?)?/?")
+
+
+def _policy_route(method, path):
+    """(verb, kind, path arguments) of an operation on policies and access controls, or None."""
+    match = _POLICY.fullmatch(path)
+    if match is None:
+        return None
+    kind = next(k for k, segment in KINDS.items() if segment == match[1])
+    if match[2] is None:
+        return {"POST": ("Create", kind, ()), "GET": ("List", kind, ())}.get(method)
+    verb = {"GET": "GetConfig" if match[3] else "Get", "PUT": "Update", "DELETE": "Delete"}.get(method)
+    return (verb, kind, (match[2],)) if verb else None
+
+
+def _policy_operation(verb, kind):
+    if verb == "List":
+        return "List" + (kind + "s" if kind == "OriginAccessControl" else kind.replace("Policy", "Policies"))
+    return f"Get{kind}Config" if verb == "GetConfig" else verb + kind
 
 
 def route(method, path):
     """(operation, path arguments)."""
+    policy = _policy_route(method, path)
+    if policy is not None:
+        return _policy_operation(*policy[:2]), policy[2]
     for wanted, pattern, name in _ROUTES:
         match = pattern.fullmatch(path) if wanted == method else None
         if match:
@@ -47,7 +64,9 @@ def route(method, path):
 class CloudFront:
     def __init__(self, account, clock):
         self.account, self.clock = account, clock
-        self.distributions, self.policies, self.access_controls, self.functions = {}, {}, {}, {}
+        self.distributions, self.functions = {}, {}
+        self.policies = Policies(clock)
+        self.policies.uses, self.policies.on_update = self._uses, self._refresh
         self.invalidations = Invalidations(clock)
         self.on_invalidation = lambda distribution, invalidation: None
 
@@ -57,6 +76,9 @@ class CloudFront:
             raise AwsError(501, "NotImplemented", "The local cloud has no such CloudFront operation")
         if name == "CreateInvalidation":
             return self._CreateInvalidation(request, fault, *arguments)
+        policy = _policy_route(request.method, request.path)
+        if policy is not None:
+            return self._policies(request, policy[0], policy[1], *arguments)
         try:
             return getattr(self, "_" + name)(request, *arguments)
         except ValueError as error:  # text where the schema wants a number
@@ -82,10 +104,27 @@ class CloudFront:
         targets = [root.find("DefaultCacheBehavior"), *root.findall("CacheBehaviors/Items/CacheBehavior")]
         if any(xmlio.text(t, "TargetOriginId") not in known for t in targets):
             raise AwsError(404, "NoSuchOrigin", "One or more of your origins or origin groups do not exist.")
-        used = [p.text or "" for p in root.iter("CachePolicyId")]
-        if any(p not in MANAGED_POLICIES and p not in self.policies for p in used):
-            raise AwsError(404, "NoSuchCachePolicy", "The specified cache policy does not exist.")
+        for kind in ("CachePolicy", "OriginRequestPolicy", "ResponseHeadersPolicy"):
+            for used in root.iter(kind + "Id"):
+                if used.text:
+                    self.policies.find(kind, used.text)
+        self._check_access_controls(root)
         return root
+
+    def _check_access_controls(self, root):
+        """Buckets are served without asking for one; other origins must name one that is there."""
+        for origin in root.findall("Origins/Items/Origin"):
+            used = xmlio.text(origin, "OriginAccessControlId")
+            if used and origin.find("CustomOriginConfig") is not None and self.policies.get("OriginAccessControl", used) is None:
+                raise AwsError(400, "InvalidOriginAccessControl", "The origin access control is not valid.")
+
+    def _refresh(self):
+        """A policy has changed: what distributions took from it is taken again."""
+        for distribution in self.distributions.values():
+            distribution.update(distribution.config, self.policies, distribution.modified)
+
+    def _uses(self, identifier):
+        return any(e.text == identifier for d in self.distributions.values() for e in d.config.iter() if e.tag.endswith(("PolicyId", "AccessControlId")))
 
     def _CreateDistribution(self, request):
         config = self._config_of(request)
@@ -177,62 +216,43 @@ class CloudFront:
         inner += xmlio.tag("IsTruncated", "true" if more else "false") + xmlio.tag("Quantity", len(page)) + (f"<Items>{items}</Items>" if items else "")
         return _answer(200, "InvalidationList", inner)
 
-    # Cache policies
+    # Policies and access controls
 
-    def _policy_xml(self, identifier):
-        if identifier in self.policies:
-            return xmlio.inner_xml_children(self.policies[identifier])
-        if identifier not in MANAGED_POLICIES:
-            raise AwsError(404, "NoSuchCachePolicy", "The cache policy does not exist.")
-        name, ttl, query = MANAGED_POLICIES[identifier]
-        return (xmlio.tag("Comment", "") + xmlio.tag("Name", name) + xmlio.tag("DefaultTTL", min(86400, ttl)) + xmlio.tag("MaxTTL", ttl) + xmlio.tag("MinTTL", min(1, ttl))
-                + "<ParametersInCacheKeyAndForwardedToOrigin><EnableAcceptEncodingGzip>true</EnableAcceptEncodingGzip>"
-                "<EnableAcceptEncodingBrotli>true</EnableAcceptEncodingBrotli><HeadersConfig><HeaderBehavior>none</HeaderBehavior></HeadersConfig>"
-                "<CookiesConfig><CookieBehavior>none</CookieBehavior></CookiesConfig><QueryStringsConfig>"
-                + xmlio.tag("QueryStringBehavior", query) + "</QueryStringsConfig></ParametersInCacheKeyAndForwardedToOrigin>")
+    def _policy(self, found, status=200):
+        kind = found.kind
+        dated = "" if kind == "OriginAccessControl" else xmlio.tag("LastModifiedTime", iso_date(found.modified))
+        inner = xmlio.tag("Id", found.id) + dated + f"<{kind}Config>{xmlio.inner_xml_children(found.config)}</{kind}Config>"
+        return _answer(status, kind, inner, [("ETag", found.etag)])
 
-    def _policy(self, identifier):
-        return (xmlio.tag("Id", identifier) + xmlio.tag("LastModifiedTime", iso_date(0))
-                + f"<CachePolicyConfig>{self._policy_xml(identifier)}</CachePolicyConfig>")
+    def _policies(self, request, verb, kind, identifier=None):
+        """Each operation on each kind."""
+        if verb == "Create":
+            return self._policy(self.policies.create(kind, _parsed(request.body)), 201)
+        if verb == "List":
+            return self._list(request, kind)
+        if verb == "Update":
+            return self._policy(self.policies.update(kind, identifier, _parsed(request.body), _version(request)))
+        if verb == "Delete":
+            self.policies.delete(kind, identifier, _version(request))
+            return Response(204)
+        found = self.policies.find(kind, identifier)
+        if verb == "GetConfig":
+            return _answer(200, kind + "Config", xmlio.inner_xml_children(found.config), [("ETag", found.etag)])
+        return self._policy(found)
 
-    def _CreateCachePolicy(self, request):
-        config = _parsed(request.body)
-        name = xmlio.text(config, "Name", "")
-        if any(xmlio.text(p, "Name") == name for p in self.policies.values()):
-            raise AwsError(409, "CachePolicyAlreadyExists", "A cache policy with this name already exists.")
-        identifier = "-".join(secrets.token_hex(n) for n in (4, 2, 2, 2, 6))
-        self.policies[identifier] = config
-        return _answer(201, "CachePolicy", self._policy(identifier), [("ETag", _new_etag())])
+    def _list(self, request, kind):
+        every = [p for p in self.policies.every(kind) if "Type=" not in request.query or "Type=" + ("managed" if p.managed else "custom") in request.query]
+        if kind == "OriginAccessControl":
+            items = "".join(f"<{kind}Summary>" + xmlio.tag("Id", p.id) + xmlio.inner_xml_children(p.config) + f"</{kind}Summary>" for p in every)
+            head = "<Marker></Marker><MaxItems>100</MaxItems><IsTruncated>false</IsTruncated>"
+        else:
+            items = "".join(f"<{kind}Summary>" + xmlio.tag("Type", "managed" if p.managed else "custom") + f"<{kind}>" + xmlio.tag("Id", p.id)
+                            + xmlio.tag("LastModifiedTime", iso_date(p.modified)) + f"<{kind}Config>{xmlio.inner_xml_children(p.config)}</{kind}Config></{kind}></{kind}Summary>"
+                            for p in every)
+            head = "<MaxItems>100</MaxItems>"
+        return _answer(200, kind + "List", head + xmlio.tag("Quantity", len(every)) + (f"<Items>{items}</Items>" if items else ""))
 
-    def _GetCachePolicy(self, request, identifier):
-        return _answer(200, "CachePolicy", self._policy(identifier), [("ETag", "E23ZP02F085DFQ")])
-
-    def _GetCachePolicyConfig(self, request, identifier):
-        return _answer(200, "CachePolicyConfig", self._policy_xml(identifier), [("ETag", "E23ZP02F085DFQ")])
-
-    def _ListCachePolicies(self, request):
-        every = [("managed", i) for i in MANAGED_POLICIES] + [("custom", i) for i in self.policies]
-        if "Type=" in request.query:
-            every = [e for e in every if "Type=" + e[0] in request.query]
-        items = "".join(f"<CachePolicySummary><Type>{kind}</Type><CachePolicy>{self._policy(i)}</CachePolicy></CachePolicySummary>" for kind, i in every)
-        return _answer(200, "CachePolicyList", f"<MaxItems>100</MaxItems><Quantity>{len(every)}</Quantity><Items>{items}</Items>")
-
-    # Origin access controls and functions: kept and answered, so that tools which set up a site can run
-
-    def _CreateOriginAccessControl(self, request):
-        identifier = "E" + secrets.token_hex(7).upper()[:13]
-        self.access_controls[identifier] = _parsed(request.body)
-        return self._access_control(identifier, 201)
-
-    def _GetOriginAccessControl(self, request, identifier):
-        if identifier not in self.access_controls:
-            raise AwsError(404, "NoSuchOriginAccessControl", "The origin access control does not exist.")
-        return self._access_control(identifier, 200)
-
-    def _access_control(self, identifier, status):
-        config = xmlio.inner_xml_children(self.access_controls[identifier])
-        inner = xmlio.tag("Id", identifier) + f"<OriginAccessControlConfig>{config}</OriginAccessControlConfig>"
-        return _answer(status, "OriginAccessControl", inner, [("ETag", "E23ZP02F085DFQ")])
+    # Functions: kept and answered, so that tools which set up a site can run
 
     def _CreateFunction(self, request):
         root = _parsed(request.body)
@@ -264,10 +284,6 @@ class CloudFront:
         return Response(200, [("Content-Type", "application/octet-stream"), ("ETag", etag)], base64.b64decode(xmlio.text(root, "FunctionCode", "")))
 
 
-def _new_etag():
-    return "E" + secrets.token_hex(7).upper()[:13]
-
-
 def _malformed():
     return AwsError(400, "MalformedInput", "Could not parse the request body.")
 
@@ -279,10 +295,15 @@ def _parsed(body):
     return root
 
 
-def _check_version(request, etag):
+def _version(request):
     given = request.headers.get("if-match")
     if not given:
         raise AwsError(400, "InvalidIfMatchVersion", "The If-Match version is missing or not valid for the resource.")
+    return given
+
+
+def _check_version(request, etag):
+    given = _version(request)
     if given.strip('"') != etag:
         raise AwsError(412, "PreconditionFailed", "The precondition in one or more of the request fields evaluated to false.")
 

@@ -4,15 +4,6 @@ from dataclasses import dataclass, field
 from . import xmlio
 from .cloudfront_paths import match_behavior
 
-MANAGED_POLICIES = {
-    # id: (name, MaxTTL, query strings in the key)
-    "658327ea-f89d-4fab-a63d-7e88639e58f6": ("Managed-CachingOptimized", 31536000, "none"),
-    "b2884449-e4de-46a7-ac36-70bc7f1ddd6d": ("Managed-CachingOptimizedForUncompressedObjects", 31536000, "none"),
-    "4135ea2d-6df8-44a3-9df3-4b5a84be39ad": ("Managed-CachingDisabled", 0, "none"),
-    "83da9c7e-98b4-4e11-a168-04f0df8e2c65": ("UseOriginCacheControlHeaders", 31536000, "none"),
-    "4cc15a8a-d715-48a4-82b8-cc0b614638fe": ("UseOriginCacheControlHeaders-QueryStrings", 31536000, "all"),
-    "2e54312d-136d-493c-8eb9-b001f22f67d2": ("Managed-Amplify", 600, "all"),
-}
 DEFAULT_ERROR_TTL = 10
 
 
@@ -21,6 +12,8 @@ class Origin:
     id: str
     domain: str
     path: str
+    access_control: str = ""
+    headers: tuple = ()            # custom ones, (name, value)
 
 
 @dataclass
@@ -32,6 +25,7 @@ class Behavior:
     query_names: set = field(default_factory=set)
     cached: bool = True
     rewrites: bool = False         # a viewer-request function is attached
+    element: object = None         # the configuration: policies are read from it when a request comes
 
 
 @dataclass
@@ -71,7 +65,8 @@ class Distribution:
 
 def _origin(element):
     path = xmlio.text(element, "OriginPath", "") or ""
-    return Origin(xmlio.text(element, "Id", ""), xmlio.text(element, "DomainName", ""), path.rstrip("/"))
+    headers = tuple((xmlio.text(h, "HeaderName", ""), xmlio.text(h, "HeaderValue", "")) for h in element.findall("CustomHeaders/Items/OriginCustomHeader"))
+    return Origin(xmlio.text(element, "Id", ""), xmlio.text(element, "DomainName", ""), path.rstrip("/"), xmlio.text(element, "OriginAccessControlId", ""), headers)
 
 
 def _error_rule(element):
@@ -83,7 +78,7 @@ def _error_rule(element):
 
 def _behavior(element, policies, pattern=None):
     methods = {m.text for m in element.findall("AllowedMethods/Items/Method")} or {"GET", "HEAD"}
-    behavior = Behavior(pattern or xmlio.text(element, "PathPattern", ""), xmlio.text(element, "TargetOriginId", ""), methods)
+    behavior = Behavior(pattern or xmlio.text(element, "PathPattern", ""), xmlio.text(element, "TargetOriginId", ""), methods, element=element)
     associations = element.findall("FunctionAssociations/Items/FunctionAssociation")
     associations += element.findall("LambdaFunctionAssociations/Items/LambdaFunctionAssociation")
     behavior.rewrites = any(xmlio.text(a, "EventType") == "viewer-request" for a in associations)
@@ -96,13 +91,10 @@ def _behavior(element, policies, pattern=None):
 
 
 def _apply_policy(behavior, policy_id, policies):
-    managed = MANAGED_POLICIES.get(policy_id)
-    if managed:
-        behavior.cached, behavior.query = managed[1] > 0, managed[2]
+    found = policies.get("CachePolicy", policy_id)
+    if found is None:
         return
-    config = policies.get(policy_id)
-    if config is None:
-        return
+    config = found.config
     behavior.cached = int(xmlio.text(config, "MaxTTL") or 31536000) > 0
     strings = "ParametersInCacheKeyAndForwardedToOrigin/QueryStringsConfig/"
     behavior.query = xmlio.text(config, strings + "QueryStringBehavior", "none")

@@ -5,9 +5,11 @@ expired anyway proves nothing about an invalidation.
 """
 import re
 
+from . import edge_headers, xmlio
 from .cloudfront_paths import cache_path, viewer_path
 from .distribution import keyed_query
 from .http11 import Response
+from .lambda_edge import is_function
 from .origin import Answer, bucket_of_domain
 
 _UNCACHED = re.compile(r"\b(no-store|no-cache|private)\b", re.I)
@@ -15,16 +17,18 @@ _IGNORED_WHEN_COMPARING = {"last-modified", "etag", "date"}
 
 
 class Entry:
-    __slots__ = ("answer", "at", "expires", "names", "path", "query")
+    __slots__ = ("answer", "at", "expires", "names", "path", "query", "key", "computed")
 
-    def __init__(self, answer, at, expires, names, path, query):
+    def __init__(self, answer, at, expires, names, path, query, key=None):
         self.answer, self.at, self.expires = answer, at, expires
         self.names, self.path, self.query = names, path, query
+        self.key = names if key is None else key
+        self.computed = key is not None   # by a function: nobody can say whether it would answer the same now
 
 
 class Edge:
-    def __init__(self, cloudfront, origins, clock):
-        self.cloudfront, self.origins, self.clock = cloudfront, origins, clock
+    def __init__(self, cloudfront, origins, functions, clock):
+        self.cloudfront, self.origins, self.functions, self.clock = cloudfront, origins, functions, clock
         self.caches = {}
         self.evictions = []
         self._pending = []
@@ -32,20 +36,45 @@ class Edge:
 
     # Serving
 
-    def serve(self, request):
+    async def serve(self, request):
         """The response to a viewer, and its X-Cache word."""
         distribution = self._distribution_of(request)
         if distribution is None or not distribution.enabled:
             return Response(403, [("Content-Type", "text/plain")], b"The request could not be satisfied: no such distribution\n"), "Error from cloudfront"
-        if request.method not in distribution.behavior_for(cache_path(request.path)).methods:
+        behavior = distribution.behavior_for(cache_path(request.path))
+        if request.method not in behavior.methods:
             return Response(403, [("Content-Type", "text/plain")], b"This distribution is not configured to allow the HTTP request method\n"), "Error from cloudfront"
-        if request.method not in ("GET", "HEAD"):
+        if is_function(distribution.origins[behavior.origin]):
+            entry, hit = await self._from_function(request, distribution, behavior)
+        elif request.method in ("GET", "HEAD"):
+            entry, hit = self.lookup(distribution, request.path, request.query)
+        else:
             return Response(501, [], b""), "Error from cloudfront"
-        entry, hit = self.lookup(distribution, request.path, request.query)
         word = "Hit from cloudfront" if hit else "Miss from cloudfront"
         if entry.answer.status >= 400 and not hit:
             word = "Error from cloudfront"
-        return self._viewer_response(request, entry, hit, word), word
+        response = self._viewer_response(request, entry, hit, word)
+        policy = self.cloudfront.policies.get("ResponseHeadersPolicy", xmlio.text(behavior.element, "ResponseHeadersPolicyId") or "")
+        if policy is not None:
+            response.headers = edge_headers.apply(policy.config, request, response.headers)
+        return response, word
+
+    async def _from_function(self, request, distribution, behavior):
+        """(entry, was it cached) of a Function URL's answer."""
+        self.settle()
+        keyed = keyed_query(behavior, request.query)
+        names = self._names(distribution, behavior, request.path, keyed)
+        key = (names, self.functions.key_of(request, behavior))
+        cache, now = self.caches.setdefault(distribution.id, {}), self.clock.now()
+        entry = cache.get(key) if request.method == "GET" else None
+        if entry is not None and not self._ran_out(entry):
+            return entry, True
+        response = await self.functions.fetch(request, distribution, behavior, distribution.origins[behavior.origin])
+        answer, ttl = self._with_error_page(distribution, Answer(response.status, response.headers, response.body))
+        entry = Entry(answer, now, None if ttl is None else now + ttl, names, request.path, keyed, key)
+        if request.method == "GET" and behavior.cached and not _uncached(answer):
+            cache[key] = entry
+        return entry, False
 
     def _viewer_response(self, request, entry, hit, word):
         answer = entry.answer
@@ -79,7 +108,7 @@ class Edge:
             return entry, True
         answer, ttl = self._compute(distribution, path)
         entry = Entry(answer, now, None if ttl is None else now + ttl, names, path, keyed)
-        if behavior.cached and not _UNCACHED.search(dict((n.lower(), v) for n, v in answer.headers).get("cache-control", "")):
+        if behavior.cached and not _uncached(answer):
             cache[names] = entry
         else:
             cache.pop(names, None)
@@ -98,7 +127,9 @@ class Edge:
 
     def _compute(self, distribution, path):
         """(answer, seconds an error may be kept or None)."""
-        answer = self._fetch(distribution, path)
+        return self._with_error_page(distribution, self._fetch(distribution, path))
+
+    def _with_error_page(self, distribution, answer):
         if answer.status < 400:
             return answer, None
         rule, ttl = distribution.errors.get(answer.status), distribution.error_ttl(answer.status)
@@ -139,9 +170,9 @@ class Edge:
         invalidation.applied = True
         cache = self.caches.get(distribution.id, {})
         gone = [e for e in cache.values() if all(map(invalidation.cover.covers, e.names)) and not self._ran_out(e)]
-        evicted = [{"path": e.names[0], "equal": not self._difference(distribution, e)} for e in gone]
+        evicted = [{"path": e.names[0], "equal": not e.computed and not self._difference(distribution, e)} for e in gone]
         for entry in gone:
-            del cache[entry.names]
+            del cache[entry.key]
         self.evictions.append({"id": invalidation.id, "distribution": distribution.id, "paths": invalidation.paths, "evicted": evicted,
                                "in_vain": [e["path"] for e in evicted if e["equal"]]})
 
@@ -165,7 +196,7 @@ class Edge:
         found = []
         for distribution in self._chosen(identifier):
             for entry in self.caches.get(distribution.id, {}).values():
-                why = [] if self._ran_out(entry) else self._difference(distribution, entry)
+                why = [] if entry.computed or self._ran_out(entry) else self._difference(distribution, entry)
                 if why:
                     found.append({"distribution": distribution.id, "path": entry.names[0], "query": entry.query, "why": why})
         return found
@@ -187,6 +218,8 @@ class Edge:
         for distribution in self._chosen(identifier):
             for path in paths if paths is not None else self.viewer_paths(distribution):
                 raw, _, query = path.partition("?")
+                if is_function(distribution.origins[distribution.behavior_for(cache_path(raw)).origin]):
+                    continue
                 entry, _ = self.lookup(distribution, raw, query)
                 counts[str(entry.answer.status)] = counts.get(str(entry.answer.status), 0) + 1
         return counts
@@ -223,6 +256,10 @@ def rewrite(path):
     if path.endswith("/"):
         return path + "index.html"
     return path if "." in path.rsplit("/", 1)[-1] else path + "/index.html"
+
+
+def _uncached(answer):
+    return _UNCACHED.search(dict((n.lower(), v) for n, v in answer.headers).get("cache-control", "")) is not None
 
 
 def _comparable(headers):

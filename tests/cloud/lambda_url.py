@@ -5,6 +5,7 @@ The caller is anonymous, an identity (a verified signature) or a distribution wh
 import base64
 import binascii
 import fnmatch
+import hashlib
 import json
 import re
 import time
@@ -34,6 +35,16 @@ class Caller:
 
 def forbidden():
     return _message(403, FORBIDDEN, "AccessDeniedException")
+
+
+def digest_matches(request):
+    """Whether a signature that CloudFront makes can hold: it signs the viewer's hash of the body, having none of its own."""
+    return not request.body or request.headers.get("x-amz-content-sha256") == hashlib.sha256(request.body).hexdigest()
+
+
+def mismatch():
+    return _message(403, "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. "
+                    "Consult the service documentation for details.", "InvalidSignatureException", "message")
 
 
 def _message(status, text, kind, key="Message"):
@@ -73,9 +84,7 @@ class FunctionUrls:
         try:
             done = await self.runtime.invoke(fn, json.dumps(event).encode(), None, arn)
         except AwsError as error:
-            if error.status == 429:
-                return _message(429, error.message, "TooManyRequestsException")
-            raise
+            return _message(error.status, error.message, error.code)
         response = None if done.error else response_of(done.payload)
         return response or Response(502, [("Content-Type", "application/json"), ("x-amzn-ErrorType", "InternalServerErrorException")], b"Internal Server Error")
 
@@ -87,9 +96,9 @@ class FunctionUrls:
         if kind == "AWS_IAM" and caller.distribution is None:
             return False
         policy = self.functions.policy(url.function, url.qualifier)
-        asked = {"lambda:FunctionUrlAuthType": kind, "lambda:InvokedViaFunctionUrl": "true", "AWS:SourceAccount": self.functions.account}
+        asked = {"lambda:FunctionUrlAuthType": kind, "lambda:InvokedViaFunctionUrl": "true"}
         if caller.distribution:
-            asked["AWS:SourceArn"] = caller.distribution
+            asked |= {"AWS:SourceArn": caller.distribution, "AWS:SourceAccount": self.functions.account}
         return all(any(_allows(s, action, caller, asked) for s in (policy.statements if policy else ()))
                    for action in ("lambda:InvokeFunctionUrl", "lambda:InvokeFunction"))
 

@@ -25,6 +25,7 @@ from .errors import AwsError, render
 from .faults import Faults
 from .http11 import Connection, Request, Response, serialize
 from .lambda_api import Lambda
+from .lambda_edge import FunctionOrigins
 from .lambda_runtime import Runtime
 from .lambda_store import URL_HOST, Functions
 from .lambda_url import Caller, FunctionUrls
@@ -61,7 +62,8 @@ class Cloud:
         self.runtime = Runtime(self.directory, self.functions, self.credentials, self.clock)
         self.function_urls = FunctionUrls(self.functions, self.runtime, self.clock)
         self.aws_lambda = Lambda(self.functions, self.runtime)
-        self.edge = Edge(self.cloudfront, self.origins, self.clock)
+        self.function_origins = FunctionOrigins(self.functions, self.function_urls, self.cloudfront.policies, ACCOUNT)
+        self.edge = Edge(self.cloudfront, self.origins, self.function_origins, self.clock)
         self.control = Control(self)
         self._ids = itertools.count(1)
 
@@ -374,7 +376,7 @@ class EdgeFront:
         if "status" in fault:
             response, about["x_cache"] = Response(fault["status"], [("Content-Type", fault.get("content_type", "text/html"))], fault.get("body", "").encode()), "Error from cloudfront"
         else:
-            response, about["x_cache"] = cloud.edge.serve(request)
+            response, about["x_cache"] = await cloud.edge.serve(request)
         response.headers.append(("Date", http_date(cloud.clock.now() + fault.get("date_offset_s", 0))))
         head, body = serialize(response, request.method == "HEAD")
         sent = await _transmit(connection, head, body, fault)
