@@ -1,4 +1,5 @@
 """The control plane under /_cloud/: what tests ask and change. No signature, JSON in and out."""
+import asyncio
 import json
 from urllib.parse import parse_qs
 
@@ -22,6 +23,7 @@ class Control:
             ("GET", "stale"): self._stale, ("GET", "evicted"): self._evicted, ("POST", "edge/warm"): self._warm, ("POST", "edge/clear"): self._edge_clear,
             ("POST", "settings"): self._settings, ("GET", "invalidations"): self._invalidations, ("GET", "oidc"): self._oidc,
             ("POST", "functions"): self._functions, ("GET", "functions"): self._function, ("GET", "function-log"): self._function_log,
+            ("POST", "stacks"): self._stacks,
         }
 
     def handle(self, request):
@@ -36,6 +38,8 @@ class Control:
             return _json({"error": f"{type(error).__name__}: {error}"}, 400)
         except AwsError as error:
             return _json({"error": error.code}, error.status)
+        if asyncio.iscoroutine(result):
+            return self._later(result)
         return result if isinstance(result, Response) else _json(result)
 
     def _log(self, query, body):
@@ -94,14 +98,29 @@ class Control:
         return {}
 
     def _settings(self, query, body):
-        """Seconds until an invalidation is Completed, and until the edge obeys it."""
-        unknown = set(body) - {"invalidation_s", "effect_s"}
+        """Seconds until an invalidation is Completed, and until the edge obeys it; how long stacks and change sets take."""
+        unknown = set(body) - {"invalidation_s", "effect_s", "stack_ms", "set_ms", "stack_polls"}
         if unknown:
             raise ControlError(f"unknown settings {sorted(unknown)}")
         invalidations = self.cloud.cloudfront.invalidations
         invalidations.seconds_to_complete = float(body.get("invalidation_s", invalidations.seconds_to_complete))
         invalidations.seconds_to_effect = float(body.get("effect_s", invalidations.seconds_to_effect))
-        return {"invalidation_s": invalidations.seconds_to_complete, "effect_s": invalidations.seconds_to_effect}
+        pace = self.cloud.cloudformation.engine.pace
+        pace.stack_ms, pace.set_ms = float(body.get("stack_ms", pace.stack_ms)), float(body.get("set_ms", pace.set_ms))
+        pace.polls = int(body.get("stack_polls", pace.polls))
+        return {"invalidation_s": invalidations.seconds_to_complete, "effect_s": invalidations.seconds_to_effect,
+                "stack_ms": pace.stack_ms, "set_ms": pace.set_ms, "stack_polls": pace.polls}
+
+    @staticmethod
+    async def _later(result):
+        """A control that another thread answers."""
+        try:
+            return _json(await result)
+        except (ValueError, TypeError, AttributeError, KeyError) as error:
+            return _json({"error": f"{type(error).__name__}: {error}"}, 400)
+
+    def _stacks(self, query, body):
+        return self.cloud.cloudformation.control(body)
 
     def _invalidations(self, query, body):
         found = self.cloud.cloudfront.find(query["distribution"])

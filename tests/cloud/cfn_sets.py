@@ -1,0 +1,58 @@
+"""A change set while it is being made: pending, in progress, and then complete or failed."""
+from .cfn_changes import changes_of
+from .cfn_kinds import kind_of
+from .cfn_template import capabilities_needed, check, transforms_of
+from .cfn_transform import TransformFailed, expand
+from .errors import AwsError
+
+# The live service says one or the other; for templates with transforms it has been the second.
+UNCHANGED = "The submitted information didn't contain changes. Submit different information to create a change set."
+UNCHANGED_TRANSFORMED = "No updates are to be performed."
+
+
+def check_capabilities(template, given):
+    """IAM resources must be acknowledged; a named one in so many words."""
+    needed, _ = capabilities_needed(template)
+    enough = {"CAPABILITY_IAM": {"CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"}, "CAPABILITY_NAMED_IAM": {"CAPABILITY_NAMED_IAM"}}.get(needed)
+    if enough and not enough & set(given):
+        raise AwsError(400, "InsufficientCapabilitiesException", f"Requires capabilities : [{needed}]")
+
+
+class PendingSet:
+    def __init__(self, engine, change_set):
+        self.engine, self.set = engine, change_set
+        self.began, self.ms, self.wanted = engine.clock.now(), engine.pace.set_ms, engine.pace.polls
+
+    def advance(self, now):
+        """True when it is done with."""
+        made = self.set
+        share = made.polls / self.wanted if self.wanted else (now - self.began) * 1000 / self.ms if self.ms else 1
+        if made.status == "CREATE_PENDING" and share >= 0.3:
+            made.status = "CREATE_IN_PROGRESS"
+        if share < 1:
+            return made.name not in made.stack.change_sets
+        self._complete()
+        return True
+
+    def _complete(self):
+        made, stack = self.set, self.set.stack
+        try:
+            made.processed = expand(made.template, made.parameters)
+            check(made.processed, kind_of)
+            if transforms_of(made.template):
+                check_capabilities(made.processed, made.capabilities)
+            made.changes = changes_of(stack, made.processed, made.parameters, made.tags, self.engine.exported)
+            empty = not made.changes and not self._outputs_differ()
+        except (AwsError, TransformFailed) as error:
+            return self._fail(getattr(error, "message", None) or str(error))
+        if empty and made.kind != "CREATE":
+            return self._fail(UNCHANGED_TRANSFORMED if transforms_of(made.template) else UNCHANGED)
+        made.status, made.execution = "CREATE_COMPLETE", "AVAILABLE"
+        return None
+
+    def _outputs_differ(self):
+        before = getattr(self.set.stack, "processed", None) or {}
+        return (self.set.processed.get("Outputs") or {}) != (before.get("Outputs") or {}) or self.set.tags != self.set.stack.tags
+
+    def _fail(self, reason):
+        self.set.status, self.set.reason = "FAILED", reason
