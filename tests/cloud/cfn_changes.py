@@ -64,19 +64,21 @@ def _change(stack, name, entry, resolver, tags):
     if old is None:
         return Change("Add", name, entry["Type"])
     change = Change("Modify", name, entry["Type"], old.physical_id)
-    kind = kind_of(entry["Type"])
     if entry["Type"] != old.type:
         change.add("Properties", "Always")
-    _compare_properties(change, old, entry, resolver, kind)
+    moved = {n for n, v in resolver.parameters.items() if stack.parameters.get(n) != v}
+    _compare_properties(change, old, entry, resolver, moved)
     for attribute in _ATTRIBUTES:
         if entry.get(attribute) != old.entry.get(attribute):
             change.add(attribute, "Never")
-    if tags != stack.tags and kind.tagged:
+    if tags != stack.tags and kind_of(entry["Type"]).tagged:
         change.add("Tags", "Never")
     return change if change.details else None
 
 
-def _compare_properties(change, old, entry, resolver, kind):
+def _compare_properties(change, old, entry, resolver, moved):
+    """`moved`: the parameters whose value is another one."""
+    kind = kind_of(entry["Type"])
     new, before = entry.get("Properties") or {}, old.entry.get("Properties") or {}
     for name in dict.fromkeys([*new, *old.properties]):
         recreated = name in kind.replaced_by
@@ -84,15 +86,12 @@ def _compare_properties(change, old, entry, resolver, kind):
             value = resolver.resolve({name: new[name]} if name in new else {})
         except NotKnown as unknown:
             cause = ("GetAtt" if unknown.attribute else "Ref", unknown.cause)
-            change.add("Properties", ("Always" if unknown.certain else "Conditionally") if recreated else "Never", "Static" if unknown.certain and not unknown.attribute else "Dynamic", cause, name)
+            recreation = ("Always" if unknown.certain else "Conditionally") if recreated else "Never"
+            change.add("Properties", recreation, "Static" if unknown.certain and not unknown.attribute else "Dynamic", cause, name)
             continue
         if value == ({name: old.properties[name]} if name in old.properties else {}):
             continue
         cause = None
         if new.get(name) == before.get(name):
-            cause = next((("Parameter", text) for text in _parameters_in(new.get(name), resolver.parameters)), None)
+            cause = next((("Parameter", n) for how, n, _ in references(new.get(name)) if how == "Ref" and n in moved), None)
         change.add("Properties", "Always" if recreated else "Never", "Static", cause, name)
-
-
-def _parameters_in(value, parameters):
-    return [name for kind, name, _ in references(value) if kind == "Ref" and name in parameters]

@@ -85,7 +85,9 @@ class Operation:
     def delete_steps(self, resources, keep):
         """Steps that remove resources; `keep(resource)` says which ones stay in the world."""
         for resource in resources:
-            if keep(resource):
+            if not resource.physical_id:      # it was never made
+                yield lambda r=resource: self._deleted(r)
+            elif keep(resource):
                 yield lambda r=resource: self.note(r, "DELETE_SKIPPED")
             else:
                 yield lambda r=resource: self.note(r, "DELETE_IN_PROGRESS")
@@ -98,9 +100,12 @@ class Operation:
             self.note(resource, "DELETE_FAILED", failed.reason)
             self.failed_to_delete(resource)
         else:
-            self.note(resource, "DELETE_COMPLETE")
-            if self.stack.resources.get(resource.logical_id) is resource:
-                del self.stack.resources[resource.logical_id]
+            self._deleted(resource)
+
+    def _deleted(self, resource):
+        self.note(resource, "DELETE_COMPLETE")
+        if self.stack.resources.get(resource.logical_id) is resource:
+            del self.stack.resources[resource.logical_id]
 
     def failed_to_delete(self, resource):
         """During a cleanup a resource that will not go is left behind."""
@@ -302,11 +307,8 @@ class Deploy(Operation):
     # Back from a create
 
     def _unmake_steps(self):
-        made = [r for how, r in self.done]
-        failed = [r for r in self.stack.resources.values() if r not in made]
-        for resource in failed:      # nothing was made, so there is nothing to remove
-            yield lambda r=resource: self.note(r, "DELETE_COMPLETE") or self.stack.resources.pop(r.logical_id, None)
-        yield from self.delete_steps(reversed(made), lambda r: r.policy("DeletionPolicy") == "Retain")
+        gone = list(_makers_last(self.stack.resources.values()))
+        yield from self.delete_steps(gone, lambda r: r.policy("DeletionPolicy") == "Retain")
         yield self._unmade
 
     def _unmade(self):

@@ -211,6 +211,84 @@ class LocalCloud:
         """ACTIONS_ID_TOKEN_REQUEST_URL of a runner; the client appends &audience=..."""
         return self.endpoint + "/_cloud/oidc?runner=1"
 
+    # Stacks
+
+    @property
+    def cloudformation(self):
+        return self.cached_client("cloudformation")
+
+    def stacks(self):
+        """{name: id, status, reason, region, resources} of every stack that is not deleted."""
+        return self.control("POST", "stacks", {})
+
+    def stack(self, name):
+        """What DescribeStacks says, or None when there is no such stack."""
+        try:
+            return self.cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+        except self.cloudformation.exceptions.ClientError as error:
+            if "does not exist" in str(error):
+                return None
+            raise
+
+    def outputs(self, name):
+        return {o["OutputKey"]: o["OutputValue"] for o in self.stack(name).get("Outputs", [])}
+
+    def stack_events(self, name):
+        """(logical id, status, reason) of every event, the oldest first."""
+        pages = self.cloudformation.get_paginator("describe_stack_events").paginate(StackName=name)
+        found = [e for page in pages for e in page["StackEvents"]]
+        return [(e["LogicalResourceId"], e["ResourceStatus"], e.get("ResourceStatusReason", "")) for e in reversed(found)]
+
+    def make_change_set(self, name, template, parameters=None, **arguments):
+        """A change set for a stack that exists or not, done being made: what DescribeChangeSet says."""
+        live = self.stack(name)
+        made = self.cloudformation.create_change_set(**{
+            "StackName": name, "ChangeSetName": "set-" + os.urandom(4).hex(), "TemplateBody": template if isinstance(template, str) else json.dumps(template),
+            "ChangeSetType": "CREATE" if live is None or live["StackStatus"] == "REVIEW_IN_PROGRESS" else "UPDATE",
+            "Parameters": [{"ParameterKey": k, "ParameterValue": v} for k, v in (parameters or {}).items()],
+            "Capabilities": ["CAPABILITY_NAMED_IAM"], **arguments})
+        return self._await(lambda: self.cloudformation.describe_change_set(ChangeSetName=made["Id"]), lambda s: s["Status"] not in ("CREATE_PENDING", "CREATE_IN_PROGRESS"))
+
+    def deploy_stack(self, name, template, parameters=None, **arguments):
+        """Make a stack what a template says: the stack as it is afterwards, whatever became of it."""
+        made = self.make_change_set(name, template, parameters, **arguments)
+        if made["Status"] == "FAILED":
+            raise RuntimeError(made["StatusReason"])
+        self.cloudformation.execute_change_set(ChangeSetName=made["ChangeSetId"])
+        return self.await_stack(made["StackId"])
+
+    def delete_stack(self, name):
+        """Gone, or what DescribeStacks says of one that did not go."""
+        identifier = self.stack(name)["StackId"]
+        self.cloudformation.delete_stack(StackName=name)
+        return self.await_stack(identifier)
+
+    def await_stack(self, name):
+        """Look at a stack until nothing is under way."""
+        return self._await(lambda: self.stack(name), lambda s: not s["StackStatus"].endswith("_IN_PROGRESS"))
+
+    @staticmethod
+    def _await(look, done, timeout=30):
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            seen = look()
+            if done(seen):
+                return seen
+            time.sleep(0.005)
+        raise TimeoutError(f"still {seen}")
+
+    def fail_next(self, stack="*", resource="*", reason="Internal Failure", times=1, on="change"):
+        """The next time that a stack works on a resource (logical id or type), it fails. `on`: create, update, delete, change (the
+        first two), or rollback (whatever is done on the way back)."""
+        self.control("POST", "stacks", {"fail": {"stack": stack, "resource": resource, "reason": reason, "times": times, "on": on}})
+
+    def make_busy(self, stack, polls=None, ms=None, then="UPDATE_COMPLETE"):
+        """Somebody else updates the stack, for so many looks at it or so long."""
+        self.control("POST", "stacks", {"busy": {"stack": stack, "polls": polls, "ms": ms, "then": then}})
+
+    def set_stack_status(self, stack, status):
+        self.control("POST", "stacks", {"status": {stack: status}})
+
     # Plain HTTP
 
     def raw(self, method, target, headers=None, body=None, edge=False):
