@@ -27,6 +27,8 @@ _ROUTES = [(method, re.compile(PREFIX + pattern), name) for method, pattern, nam
     ("GET", r"function/([^/]+)", "GetFunction"),
     ("GET", r"function/([^/]+)/describe", "DescribeFunction"),
     ("POST", r"function/([^/]+)/publish", "PublishFunction"),
+    ("PUT", r"function/([^/]+)", "UpdateFunction"),
+    ("DELETE", r"function/([^/]+)", "DeleteFunction"),
 )]
 _POLICY = re.compile(PREFIX + "(" + "|".join(KINDS.values()) + r")(?:/([^/]+)(/config)?)?/?")
 
@@ -274,6 +276,20 @@ class CloudFront:
 
     def _DescribeFunction(self, request, name):
         return self._function(name)
+
+    def _UpdateFunction(self, request, name):
+        self._function(name)
+        _check_version(request, self.functions[name][1])
+        self.functions[name] = (_parsed(request.body), _new_etag())
+        answer = self._function(name)
+        answer.headers.append(("ETtag", self.functions[name][1]))    # misspelt in the API, and so in every SDK
+        return answer
+
+    def _DeleteFunction(self, request, name):
+        self._function(name)
+        _check_version(request, self.functions[name][1])
+        del self.functions[name]
+        return Response(204)
 
     def _PublishFunction(self, request, name):
         return self._function(name)
