@@ -2,7 +2,7 @@
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
-from . import cfn_kinds_code, cfn_kinds_data  # noqa: F401  they register their kinds
+from . import cfn_kinds_code, cfn_kinds_data, cfn_kinds_edge  # noqa: F401  they register their kinds
 from .cfn_api import Api
 from .cfn_inner import Aws, Inner
 from .cfn_operations import Pace

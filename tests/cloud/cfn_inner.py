@@ -85,7 +85,9 @@ def fit(shape, value):
     if kind == "structure":
         members = {name.lower(): name for name in shape.members}
         if "quantity" in members and "items" in members and isinstance(value, list):
-            value = {"Quantity": len(value), **({"Items": value} if value else {})}
+            value = {"Quantity": len(value), **({"Items": value} if value else {}), **({"Enabled": True} if "enabled" in members else {})}
+        if "quantity" in members and isinstance(value, dict) and "Items" in value:
+            value = {"Quantity": len(value["Items"]), **value}
         if not isinstance(value, dict):
             raise AwsError(400, "ValidationException", f"Properties validation failed: expected type: JSONObject, found: {type(value).__name__}")
         unknown = [name for name in value if name.lower() not in members]

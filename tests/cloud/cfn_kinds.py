@@ -27,6 +27,11 @@ class NotYet(Exception):
     """It is under way; ask again later."""
 
 
+class _Properties(dict):
+    def __missing__(self, name):
+        raise Failed(f"Properties validation failed for resource with message:\n#: required key [{name}] not found")
+
+
 class Item:
     """A resource in the hands of its kind, which sets `physical_id`."""
 
@@ -34,7 +39,7 @@ class Item:
         self.stack, self.resource = stack, resource
 
     logical_id = property(lambda self: self.resource.logical_id)
-    properties = property(lambda self: self.resource.properties)
+    properties = property(lambda self: _Properties(self.resource.properties))
     physical_id = property(lambda self: self.resource.physical_id, lambda self, value: setattr(self.resource, "physical_id", value))
 
     def chosen(self, *names):
@@ -114,17 +119,23 @@ class Inert(Kind):
 
 
 class _AnyAttribute(dict):
-    """The attributes of one of moto's models, asked for one by one."""
+    """The attributes of one of moto's models, asked for one by one; what it does not know of may be one of the properties."""
 
-    def __init__(self, model, values):
+    def __init__(self, model, properties, values):
         super().__init__(values)
-        self._model = model
+        self._model, self._properties = model, properties
 
     def __contains__(self, name):
-        return dict.__contains__(self, name) or self._model.has_cfn_attr(name)
+        return dict.__contains__(self, name) or self._read(name) is not None
 
     def __getitem__(self, name):
-        return dict.__getitem__(self, name) if dict.__contains__(self, name) else self._model.get_cfn_attribute(name)
+        return dict.__getitem__(self, name) if dict.__contains__(self, name) else self._read(name)
+
+    def _read(self, name):
+        try:
+            return self._model.get_cfn_attribute(name)
+        except Exception:  # each of the models says no in its own way
+            return self._properties.get(name)
 
 
 class Moto(Kind):
@@ -140,22 +151,35 @@ class Moto(Kind):
         return {"Type": item.resource.type, "Properties": dict(item.properties)}
 
     def create(self, aws, item):
-        name = item.properties.get(self.name_property) or item.new_name(lower=self.type.startswith("AWS::S3"))
-        self._take(item, _translated(self.model.create_from_cloudformation_json, name, self._json(item), aws.account, aws.region))
+        name = item.properties.get(self.name_property) or item.new_name()
+        self._take(item, name, _translated(self.model.create_from_cloudformation_json, name, self._json(item), aws.account, aws.region))
 
     def update(self, aws, item, old):
-        name = item.properties.get(self.name_property) or item.physical_id
-        self._take(item, _translated(self.model.update_from_cloudformation_json, item.resource.handle, name, self._json(item), aws.account, aws.region) or item.resource.handle)
+        model, name = item.resource.handle
+        if _is_abstract(self.model.update_from_cloudformation_json):
+            raise NotImplementedError
+        self._take(item, name, _translated(self.model.update_from_cloudformation_json, model, name, self._json(item), aws.account, aws.region) or model)
 
     @staticmethod
-    def _take(item, made):
-        item.resource.handle, item.physical_id = made, str(made.physical_resource_id)
+    def _take(item, name, made):
+        item.resource.handle, item.physical_id = (made, name), str(made.physical_resource_id)
 
     def delete(self, aws, item):
-        _translated(self.model.delete_from_cloudformation_json, item.physical_id, self._json(item), aws.account, aws.region)
+        model, _ = item.resource.handle
+        if _is_abstract(self.model.delete_from_cloudformation_json):
+            if not hasattr(model, "delete"):
+                raise NotImplementedError
+            return _translated(model.delete, aws.account, aws.region)
+        return _translated(self.model.delete_from_cloudformation_json, item.physical_id, self._json(item), aws.account, aws.region)
 
     def attributes(self, aws, item):
-        return _AnyAttribute(item.resource.handle, {"Ref": item.physical_id})
+        # moto's topics know all but their own ARN.
+        return _AnyAttribute(item.resource.handle[0], item.properties, {"TopicArn": item.physical_id} if self.type == "AWS::SNS::Topic" else {})
+
+
+def _is_abstract(function):
+    """moto's base class has these as abstract methods that do nothing."""
+    return getattr(function, "__isabstractmethod__", False)
 
 
 def _translated(function, *arguments):

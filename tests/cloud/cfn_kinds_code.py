@@ -94,6 +94,14 @@ class Function(Kind):
         return {"Arn": made["FunctionArn"]}
 
 
+def _qualified(name):
+    """A function's name, and what stands behind it in the ARN of a version or an alias."""
+    parts = name.split(":")
+    if len(parts) == 8 and parts[0] == "arn":
+        return {"FunctionName": ":".join(parts[:7]), "Qualifier": parts[7]}
+    return {"FunctionName": name}
+
+
 def _gone(aws, operation, **values):
     """Remove something; that it is gone already is no failure."""
     try:
@@ -108,13 +116,13 @@ def _gone(aws, operation, **values):
 class Permission(Kind):
     def create(self, aws, item):
         item.physical_id = item.new_name(100)
-        aws("lambda", "AddPermission", StatementId=item.physical_id, **item.properties)
+        aws("lambda", "AddPermission", StatementId=item.physical_id, **_qualified(item.properties["FunctionName"]), **item.others("FunctionName"))
 
     def update(self, aws, item, old):
         """Every property makes a new one."""
 
     def delete(self, aws, item):
-        _gone(aws, "RemovePermission", FunctionName=item.properties["FunctionName"], StatementId=item.physical_id)
+        _gone(aws, "RemovePermission", **_qualified(item.properties["FunctionName"]), StatementId=item.physical_id)
 
     def attributes(self, aws, item):
         return {"Id": item.physical_id}
@@ -166,7 +174,7 @@ def _routed(values):
 class Url(Kind):
     @staticmethod
     def _target(properties):
-        return {"FunctionName": properties["TargetFunctionArn"], **({"Qualifier": properties["Qualifier"]} if "Qualifier" in properties else {})}
+        return {**_qualified(properties["TargetFunctionArn"]), **({"Qualifier": properties["Qualifier"]} if "Qualifier" in properties else {})}
 
     def create(self, aws, item):
         made = aws("lambda", "CreateFunctionUrlConfig", **self._target(item.properties), **item.chosen("AuthType", "Cors", "InvokeMode"))

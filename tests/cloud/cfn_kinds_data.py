@@ -278,3 +278,38 @@ class Policy(Kind):
             except AwsError as error:
                 if error.status != 404:
                     raise
+
+
+@kind("AWS::IAM::ManagedPolicy", replaced_by=["ManagedPolicyName", "Path", "Description"])
+class ManagedPolicy(Kind):
+    def create(self, aws, item):
+        name = item.properties.get("ManagedPolicyName") or item.new_name(128)
+        made = aws("iam", "CreatePolicy", PolicyName=name, PolicyDocument=_document(item.properties["PolicyDocument"]), **item.chosen("Path", "Description"))
+        item.physical_id = made["Policy"]["Arn"]
+        self._attach(aws, item, {})
+
+    @staticmethod
+    def _attach(aws, item, old):
+        roles, before = set(item.properties.get("Roles", [])), set(old.get("Roles", []))
+        for role in before - roles:
+            aws("iam", "DetachRolePolicy", RoleName=role, PolicyArn=item.physical_id)
+        for role in roles - before:
+            aws("iam", "AttachRolePolicy", RoleName=role, PolicyArn=item.physical_id)
+
+    def update(self, aws, item, old):
+        if item.properties["PolicyDocument"] != old.get("PolicyDocument"):
+            self._drop_versions(aws, item)
+            aws("iam", "CreatePolicyVersion", PolicyArn=item.physical_id, PolicyDocument=_document(item.properties["PolicyDocument"]), SetAsDefault=True)
+        self._attach(aws, item, old)
+
+    @staticmethod
+    def _drop_versions(aws, item):
+        for version in aws("iam", "ListPolicyVersions", PolicyArn=item.physical_id)["Versions"]:
+            if not version["IsDefaultVersion"]:
+                aws("iam", "DeletePolicyVersion", PolicyArn=item.physical_id, VersionId=version["VersionId"])
+
+    def delete(self, aws, item):
+        self._drop_versions(aws, item)
+        for role in item.properties.get("Roles", []):
+            aws("iam", "DetachRolePolicy", RoleName=role, PolicyArn=item.physical_id)
+        aws("iam", "DeletePolicy", PolicyArn=item.physical_id)

@@ -74,7 +74,8 @@ class Operation:
         try:
             getattr(kind, what)(aws, item, *extra)
             if what != "delete":
-                resource.attributes = {"Ref": resource.physical_id, **kind.attributes(aws, item)}
+                resource.attributes = kind.attributes(aws, item)
+                resource.attributes.setdefault("Ref", resource.physical_id)
         except AwsError as error:
             raise Failed(handler_message(resource.type, error)) from None
         except NotImplementedError:

@@ -15,7 +15,7 @@ class Resource:
         self.physical_id, self.properties, self.attributes = "", {}, {}
         self.metadata = entry.get("Metadata")
         self.status, self.reason, self.time, self.waits_for = "", None, 0.0, set()
-        self.handle = None             # moto's model, for the kinds that it implements
+        self.handle = None             # moto's model and its name, for the kinds that it implements
 
     def policy(self, name):
         return self.entry.get(name, "Delete")
