@@ -8,7 +8,7 @@ from .cfn_operations import Delete, Deploy
 from .cfn_protocol import invalid
 from .cfn_sets import PendingSet, check_capabilities
 from .cfn_stacks import ChangeSet, Stack
-from .cfn_template import capabilities_needed, check, load, parameter_values, transforms_of
+from .cfn_template import capabilities_needed, check, check_rules, load, parameter_values, transforms_of
 from .errors import AwsError
 
 BODY_LIMIT, URL_LIMIT = 51_200, 1_048_576
@@ -241,8 +241,10 @@ class Api:
         values = parameter_values(template, p.get("Parameters", []), stack.parameters if stack is not None else {})
         if not transforms_of(template):
             check_capabilities(template, p.get("Capabilities", []))
-        if stack is None:
-            stack = Stack(p["StackName"], region, self.engine.account, self.engine.clock.now())
+        new = stack is None
+        stack = stack or Stack(p["StackName"], region, self.engine.account, self.engine.clock.now())
+        check_rules(template, stack.resolver(template, values, self.engine.exported))
+        if new:
             self.engine.live[region, stack.name] = self.engine.every[stack.id] = stack
             stack.turn("REVIEW_IN_PROGRESS", stack.created, "User Initiated")
         made = self._made_set(stack, p, kind, text, template, values)

@@ -226,6 +226,12 @@ class Role(Kind):
             aws("iam", "UpdateAssumeRolePolicy", RoleName=item.physical_id, PolicyDocument=json.dumps(item.properties["AssumeRolePolicyDocument"]))
         if any(item.properties.get(n) != old.get(n) for n in ("Description", "MaxSessionDuration")):
             aws("iam", "UpdateRole", RoleName=item.physical_id, **item.chosen("Description", "MaxSessionDuration"))
+        boundary = item.properties.get("PermissionsBoundary")
+        if boundary != old.get("PermissionsBoundary"):
+            if boundary:
+                aws("iam", "PutRolePermissionsBoundary", RoleName=item.physical_id, PermissionsBoundary=boundary)
+            else:
+                aws("iam", "DeleteRolePermissionsBoundary", RoleName=item.physical_id)
         self._policies(aws, item, old)
 
     def delete(self, aws, item):
@@ -251,6 +257,44 @@ def _provide_managed_policy(aws, arn):
         moment = "2015-02-06T18:40:58+00:00"
         policies[arn] = AWSManagedPolicy.from_data(match[2], aws.account, "us-east-1", {
             "DefaultVersionId": "v1", "Path": match[1], "Document": {"Version": "2012-10-17", "Statement": []}, "CreateDate": moment, "UpdateDate": moment})
+
+
+@kind("AWS::IAM::RolePolicy", replaced_by=["RoleName", "PolicyName"])
+class RolePolicy(Kind):
+    def create(self, aws, item):
+        self.update(aws, item, {})
+        item.physical_id = f"{item.properties['PolicyName']}|{item.properties['RoleName']}"
+
+    def update(self, aws, item, old):
+        aws("iam", "PutRolePolicy", RoleName=item.properties["RoleName"], PolicyName=item.properties["PolicyName"], PolicyDocument=_document(item.properties["PolicyDocument"]))
+
+    def delete(self, aws, item):
+        aws("iam", "DeleteRolePolicy", **item.chosen("RoleName", "PolicyName"))
+
+
+@kind("AWS::IAM::OIDCProvider", replaced_by=["Url"], tagged=True)
+class Provider(Kind):
+    """An identity provider; without a thumbprint, IAM looks for it itself."""
+
+    def create(self, aws, item):
+        prints = item.properties.get("ThumbprintList") or ["0" * 40]
+        made = aws("iam", "CreateOpenIDConnectProvider", ThumbprintList=prints, Url=item.properties["Url"], ClientIDList=item.properties.get("ClientIdList", []))
+        item.physical_id = made["OpenIDConnectProviderArn"]
+
+    def update(self, aws, item, old):
+        now, then = set(item.properties.get("ClientIdList", [])), set(old.get("ClientIdList", []))
+        for client in now - then:
+            aws("iam", "AddClientIDToOpenIDConnectProvider", OpenIDConnectProviderArn=item.physical_id, ClientID=client)
+        for client in then - now:
+            aws("iam", "RemoveClientIDFromOpenIDConnectProvider", OpenIDConnectProviderArn=item.physical_id, ClientID=client)
+        if "ThumbprintList" in item.properties:
+            aws("iam", "UpdateOpenIDConnectProviderThumbprint", OpenIDConnectProviderArn=item.physical_id, **item.chosen("ThumbprintList"))
+
+    def delete(self, aws, item):
+        aws("iam", "DeleteOpenIDConnectProvider", OpenIDConnectProviderArn=item.physical_id)
+
+    def attributes(self, aws, item):
+        return {"Arn": item.physical_id}
 
 
 @kind("AWS::IAM::Policy", replaced_by=["PolicyName"])

@@ -129,7 +129,16 @@ class Resolver:
     def _Length(self, argument):
         return len(self.resolve(argument))
 
-    # Conditions
+    # Conditions and rules
+
+    def _Contains(self, argument):
+        return as_text(self.resolve(argument[1])) in map(as_text, self.resolve(argument[0]))
+
+    def _EachMemberEquals(self, argument):
+        return all(as_text(v) == as_text(self.resolve(argument[1])) for v in self.resolve(argument[0]))
+
+    def _EachMemberIn(self, argument):
+        return {*map(as_text, self.resolve(argument[0]))} <= {*map(as_text, self.resolve(argument[1]))}
 
     def _Condition(self, name):
         return self.condition(name)

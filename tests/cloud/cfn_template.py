@@ -193,6 +193,16 @@ def parameter_values(template, given, previous):
     return {key: values[key] for key in declared}
 
 
+def check_rules(template, resolver):
+    """The template's own assertions about its parameters."""
+    for name, rule in (template.get("Rules") or {}).items():
+        if "RuleCondition" in rule and resolver.resolve(rule["RuleCondition"]) is not True:
+            continue
+        for assertion in rule.get("Assertions", []):
+            if resolver.resolve(assertion["Assert"]) is not True:
+                raise invalid(f"Template constraint of rule {name} is not met: {assertion.get('AssertDescription', 'Assertion failed')}")
+
+
 def _text(value):
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -208,6 +218,10 @@ def _check_parameter(key, value, about):
         raise invalid(f"Parameter {key} failed to satisfy constraint: {why or 'Parameter value must match pattern ' + about['AllowedPattern']}")
     if about.get("Type") == "Number" and not re.fullmatch(r"[+-]?\d+(\.\d+)?", value):
         raise invalid(f"Parameter '{key}' must be a number.")
+    if about.get("Type") == "Number" and float(value) < float(about.get("MinValue", value)):
+        raise invalid(f"Parameter '{key}' must be a number not less than {about['MinValue']}")
+    if about.get("Type") == "Number" and float(value) > float(about.get("MaxValue", value)):
+        raise invalid(f"Parameter '{key}' must be a number not greater than {about['MaxValue']}")
     if len(value) < int(about.get("MinLength", 0)):
         raise invalid(f"Parameter '{key}' must contain at least {about['MinLength']} characters")
     if "MaxLength" in about and len(value) > int(about["MaxLength"]):

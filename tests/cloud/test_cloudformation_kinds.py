@@ -3,8 +3,10 @@ import io
 import itertools
 import json
 import zipfile
+from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 
 from cloud.client import CACHING_DISABLED, CACHING_OPTIMIZED
 
@@ -271,3 +273,54 @@ def assert_all_gone(cloud, ids):
     assert cloud.cloudfront.list_origin_access_controls()["OriginAccessControlList"].get("Items", []) == []
     assert ids["Cache"] not in [p["CachePolicy"]["Id"] for p in cloud.cloudfront.list_cache_policies()["CachePolicyList"]["Items"]]
     assert cloud.client("cloudwatch").describe_alarms(AlarmNames=[ids["Alarm"]])["MetricAlarms"] == []
+
+
+# The example that this repository ships
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "resume"
+
+
+def example(name):
+    """A template of the example. Zones of moto have ids that do not start with a Z."""
+    return (EXAMPLE / name).read_text().replace("CodeUri: counter/", "CodeUri: s3://art/counter.zip").replace("^$|^Z[A-Z0-9]+$", "^[A-Z0-9]*$")
+
+
+@pytest.fixture
+def zone(cloud, stack):
+    made = cloud.client("route53").create_hosted_zone(Name=f"{stack}.com", CallerReference=stack)
+    return made["HostedZone"]["Id"].rpartition("/")[2]
+
+
+def test_the_example_can_be_deployed(cloud, stack, zone, _code):
+    cloud.put_objects("art", {"counter.zip": zipped((EXAMPLE / "backend" / "counter" / "app.py").read_text())})
+    text = example("backend/template.yaml")
+    made = cloud.deploy_stack(stack, text)
+    assert made["StackStatus"] == "CREATE_COMPLETE", why(cloud, stack)
+    out = cloud.outputs(stack)
+    cloud.put_objects(out["SiteBucket"], {"index.html": b"me"})
+    assert cloud.view("/", out["DistributionId"]).body == b"me"
+    ids = cloud.stacks()[stack]["resources"]
+    assert cloud.make_change_set(stack, text)["Status"] == "FAILED"
+
+    with pytest.raises(ClientError, match="DomainName and HostedZoneId go together"):
+        cloud.make_change_set(stack, text, {"DomainName": stack + ".com"})
+    made = cloud.deploy_stack(stack, text, {"DomainName": stack + ".com", "HostedZoneId": zone, "AllowedOrigin": "http://localhost:8000", "ReservedConcurrency": "2"})
+    assert made["StackStatus"] == "UPDATE_COMPLETE", why(cloud, stack)
+    assert cloud.outputs(stack)["SiteUrl"] == f"https://{stack}.com"
+    after = cloud.stacks()[stack]["resources"]
+    assert {k: after[k] for k in ids} == ids and set(after) - set(ids) == {"Certificate", "AliasIPv4", "AliasIPv6"}
+    records = cloud.client("route53").list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+    assert {r["Type"] for r in records if "AliasTarget" in r} == {"A", "AAAA"}
+    assert cloud.client("lambda").get_function(FunctionName=ids["Counter"])["Concurrency"]["ReservedConcurrentExecutions"] == 2
+
+
+def test_the_example_can_be_prepared(cloud, stack, zone):
+    text = example("infrastructure/bootstrap.yaml")
+    given = {"Repository": "me/site", "Stack": stack, "DomainName": stack + ".com", "HostedZoneId": zone, "BudgetEmail": "me@example.com"}
+    made = cloud.deploy_stack(stack + "-boot", text, given)
+    assert made["StackStatus"] == "CREATE_COMPLETE", why(cloud, stack + "-boot")
+    role = cloud.client("iam").get_role(RoleName=cloud.outputs(stack + "-boot")["RoleArn"].rpartition("/")[2])["Role"]
+    assert "repo:me/site:ref:refs/heads/main" in json.dumps(role["AssumeRolePolicyDocument"])
+    with pytest.raises(ClientError, match="CAPABILITY_NAMED_IAM"):
+        cloud.make_change_set(stack + "-more", text, given, Capabilities=["CAPABILITY_IAM"])
+    assert cloud.delete_stack(stack + "-boot")["StackStatus"] == "DELETE_COMPLETE"
