@@ -1,10 +1,9 @@
 """Kinds that run code: functions, their permissions, versions, aliases, URLs and layers."""
-import io
 import uuid
-import zipfile
 
 from .cfn_kinds import Kind, NotYet, kind
 from .errors import AwsError
+from .lambda_code import pack
 
 _CONFIGURATION = ("Role", "Handler", "Description", "Timeout", "MemorySize", "VpcConfig", "Environment", "Runtime", "DeadLetterConfig", "KmsKeyArn", "TracingConfig",
                   "Layers", "FileSystemConfigs", "ImageConfig", "EphemeralStorage", "SnapStart", "LoggingConfig")
@@ -14,38 +13,20 @@ _DEFAULTS = {"Description": "", "Timeout": 3, "MemorySize": 128, "Environment": 
 _NOT_FOUND = (404,)
 
 
-def _code(aws, item):
-    """The function's code as the API wants it; what is wrong with it is found as Lambda finds it."""
+def _code(item):
+    """The function's code as the API wants it: a template may have the source itself."""
     code = item.properties.get("Code", {})
     if "ZipFile" in code:
         name = "index.js" if str(item.properties.get("Runtime", "")).startswith("nodejs") else "index.py"
-        return {"ZipFile": _zip_of(name, code["ZipFile"])}
-    if "S3Bucket" not in code:
-        return code
-    if aws.cloud.buckets.find(code["S3Bucket"]) is None:
-        raise AwsError(400, "InvalidParameterValueException", "Error occurred while GetObject. S3 Error Code: NoSuchBucket. S3 Error Message: The specified bucket does not exist")
-    stored = aws.cloud.store.get(code["S3Bucket"], code["S3Key"])
-    if stored is None:
-        raise AwsError(400, "InvalidParameterValueException", "Error occurred while GetObject. S3 Error Code: NoSuchKey. S3 Error Message: The specified key does not exist.")
-    if not zipfile.is_zipfile(io.BytesIO(stored.data)):
-        raise AwsError(400, "InvalidParameterValueException", "Could not unzip uploaded file. Please check your file, then try to upload again.")
+        return {"ZipFile": pack({name: code["ZipFile"]})}
     return code
-
-
-def _zip_of(name, text):
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as made:
-        entry = zipfile.ZipInfo(name)
-        entry.external_attr = 0o644 << 16
-        made.writestr(entry, text)
-    return out.getvalue()
 
 
 @kind("AWS::Lambda::Function", replaced_by=["FunctionName", "PackageType"], tagged=True)
 class Function(Kind):
     def create(self, aws, item):
         name = item.properties.get("FunctionName") or item.new_name()
-        aws("lambda", "CreateFunction", FunctionName=name, Code=_code(aws, item), Tags=self._tags(item), **item.chosen(*_CONFIGURATION, *_ONCE))
+        aws("lambda", "CreateFunction", FunctionName=name, Code=_code(item), Tags=self._tags(item), **item.chosen(*_CONFIGURATION, *_ONCE))
         item.physical_id = name
         self._concurrency(aws, item)
 
@@ -59,7 +40,7 @@ class Function(Kind):
             aws("lambda", "PutFunctionConcurrency", FunctionName=item.physical_id, **item.chosen("ReservedConcurrentExecutions"))
 
     def update(self, aws, item, old):
-        code = _code(aws, item) if item.properties.get("Code") != old.get("Code") or item.properties.get("Architectures") != old.get("Architectures") else None
+        code = _code(item) if item.properties.get("Code") != old.get("Code") or item.properties.get("Architectures") != old.get("Architectures") else None
         self.settle(aws, item)
         changed = {n: item.properties.get(n, _DEFAULTS.get(n)) for n in _CONFIGURATION if item.properties.get(n) != old.get(n)}
         changed = {n: v for n, v in changed.items() if v is not None}

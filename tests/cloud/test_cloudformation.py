@@ -1,14 +1,13 @@
 """Stacks and change sets as the live service has them, with boto3 as the client."""
-import io
 import itertools
 import json
-import zipfile
 from contextlib import suppress
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from cloud.lambda_code import pack
 from cloud.test_s3 import error_of
 
 _numbers = itertools.count(1)
@@ -46,13 +45,6 @@ Outputs:
 """
 
 
-def zipped(text):
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as made:
-        made.writestr("app.py", text)
-    return out.getvalue()
-
-
 def message_of(function, *args, **kwargs):
     """(code, message) of the error that a call ends in."""
     with pytest.raises(ClientError) as caught:
@@ -80,7 +72,7 @@ def cfn(cloud):
 @pytest.fixture(scope="module")
 def _code(shared_cloud):
     shared_cloud.make_bucket("code")
-    shared_cloud.put_objects("code", {"a.zip": zipped("def handler(event, context): return 1"), "b.zip": zipped("def handler(event, context): return 2"), "bad.zip": b"no zip"})
+    shared_cloud.put_objects("code", {"a.zip": pack({"app.py": "def handler(event, context): return 1"}), "b.zip": pack({"app.py": "def handler(event, context): return 2"}), "bad.zip": b"no zip"})
 
 
 @pytest.fixture

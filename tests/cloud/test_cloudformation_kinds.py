@@ -1,14 +1,13 @@
 """What stacks make: a whole site with its backend, and every kind of resource made, changed and removed."""
-import io
 import itertools
 import json
-import zipfile
 from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
 
 from cloud.client import CACHING_DISABLED, CACHING_OPTIMIZED
+from cloud.lambda_code import pack
 
 _numbers = itertools.count(1)
 TRUST = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
@@ -99,17 +98,10 @@ def stack(cloud):
     return f"kinds-{next(_numbers)}"
 
 
-def zipped(text):
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as made:
-        made.writestr("app.py", text)
-    return out.getvalue()
-
-
 @pytest.fixture(scope="module")
 def _code(shared_cloud):
     shared_cloud.make_bucket("art")
-    shared_cloud.put_objects("art", {"a.zip": zipped("def handler(event, context): return 1"), "b.zip": zipped("def handler(event, context): return 2")})
+    shared_cloud.put_objects("art", {"a.zip": pack({"app.py": "def handler(event, context): return 1"}), "b.zip": pack({"app.py": "def handler(event, context): return 2"})})
 
 
 def why(cloud, stack):
@@ -292,7 +284,7 @@ def zone(cloud, stack):
 
 
 def test_the_example_can_be_deployed(cloud, stack, zone, _code):
-    cloud.put_objects("art", {"counter.zip": zipped((EXAMPLE / "backend" / "counter" / "app.py").read_text())})
+    cloud.put_objects("art", {"counter.zip": pack({"app.py": (EXAMPLE / "backend" / "counter" / "app.py").read_text()})})
     text = example("backend/template.yaml")
     made = cloud.deploy_stack(stack, text)
     assert made["StackStatus"] == "CREATE_COMPLETE", why(cloud, stack)
@@ -301,6 +293,8 @@ def test_the_example_can_be_deployed(cloud, stack, zone, _code):
     assert cloud.view("/", out["DistributionId"]).body == b"me"
     ids = cloud.stacks()[stack]["resources"]
     assert cloud.make_change_set(stack, text)["Status"] == "FAILED"
+    count = lambda method, viewer: json.loads(cloud.view("/api/visits", out["DistributionId"], method, viewer=viewer).body)  # noqa: E731
+    assert [count("POST", v) for v in ("192.0.2.1", "192.0.2.2", "192.0.2.1")] == [{"count": 1}, {"count": 2}, {"count": 2}] and count("GET", "192.0.2.9") == {"count": 2}
 
     with pytest.raises(ClientError, match="DomainName and HostedZoneId go together"):
         cloud.make_change_set(stack, text, {"DomainName": stack + ".com"})
