@@ -83,7 +83,8 @@ run_tsan() {
 
 run_pytest_all() {
 	local folders=(tests/check) folder
-	for folder in tests/cloud tests/e2e tests/golden; do
+	for folder in tests/cloud tests/e2e tests/golden tests/browser \
+		examples/resume/backend/tests; do
 		! some_file "$folder" 'test_*.py' || folders+=("$folder")
 	done
 	run_pytest "${folders[@]}"
