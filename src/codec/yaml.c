@@ -186,10 +186,11 @@ static struct yaml_node *new_node(struct reader *r, enum yaml_kind kind,
 		.tag = tag ? arena_strdup(r->arena, (const char *)tag) : "",
 		.line = (unsigned)event->start_mark.line + 1,
 		.column = (unsigned)event->start_mark.column + 1,
-		.start = byte_offset(r, event->start_mark.index),
+		.from = byte_offset(r, event->start_mark.index),
 		.end = byte_offset(r, event->end_mark.index),
 		.weight = 1,
 	};
+	node->start = node->from;
 	return node;
 }
 
@@ -308,10 +309,10 @@ static int compare_pairs(const void *a, const void *b)
 	return order ? order : (x > y) - (x < y);
 }
 
-static const struct yaml_pair **sort_pairs(struct reader *r,
-					   const struct yaml_pair *pairs, size_t n)
+const struct yaml_pair **yaml_sort_pairs(struct arena *arena,
+					 const struct yaml_pair *pairs, size_t n)
 {
-	const struct yaml_pair **sorted = arena_alloc(r->arena, n * sizeof(*sorted));
+	const struct yaml_pair **sorted = arena_alloc(arena, n * sizeof(*sorted));
 
 	for (size_t i = 0; i < n; i++)
 		sorted[i] = &pairs[i];
@@ -322,7 +323,7 @@ static const struct yaml_pair **sort_pairs(struct reader *r,
 
 static int check_duplicates(struct reader *r, const struct yaml_pair *pairs, size_t n)
 {
-	const struct yaml_pair **sorted = sort_pairs(r, pairs, n);
+	const struct yaml_pair **sorted = yaml_sort_pairs(r->arena, pairs, n);
 
 	for (size_t i = 1; i < n; i++) {
 		const struct yaml_node *first = sorted[i - 1]->key;
@@ -374,7 +375,7 @@ static int merge(struct reader *r, struct yaml_node *node, const struct yaml_pai
 /* Drops each pair whose key an earlier pair has, keeping the order. */
 static size_t drop_shadowed(struct reader *r, struct yaml_pair *pairs, size_t n)
 {
-	const struct yaml_pair **sorted = sort_pairs(r, pairs, n);
+	const struct yaml_pair **sorted = yaml_sort_pairs(r->arena, pairs, n);
 	bool *shadowed = arena_alloc(r->arena, n * sizeof(*shadowed));
 	size_t kept = 0;
 
@@ -409,7 +410,7 @@ static int finish_mapping(struct reader *r, struct yaml_node *node,
 		all.len = drop_shadowed(r, all.items, all.len);
 	pairs = arena_memdup(r->arena, all.items, all.len * sizeof(*all.items));
 	node->pairs = pairs;
-	node->sorted = sort_pairs(r, pairs, all.len);
+	node->sorted = yaml_sort_pairs(r->arena, pairs, all.len);
 	node->len = all.len;
 	return 0;
 }
@@ -422,6 +423,10 @@ static int read_value(struct reader *r, struct yaml_node *node, struct yaml_pair
 	if (next_event(r, &event) < 0 ||
 	    read_node(r, &event, depth + 1, &pair->value) < 0)
 		return -1;
+	if (event.type == YAML_ALIAS_EVENT) {
+		pair->alias = byte_offset(r, event.start_mark.index);
+		pair->alias_end = byte_offset(r, event.end_mark.index);
+	}
 	return add_weight(r, node, pair->value, event.start_mark);
 }
 
@@ -445,6 +450,7 @@ static int read_mapping(struct reader *r, const yaml_event_t *start, unsigned de
 		}
 		if (read_node(r, &event, depth + 1, &pair.key) < 0)
 			return -1;
+		pair.key_is_alias = event.type == YAML_ALIAS_EVENT;
 		if (pair.key->kind != YAML_SCALAR)
 			return fail(r, ERR_UNSUPPORTED, event.start_mark,
 				    "a key must be a text");
@@ -562,14 +568,21 @@ static int compare_key(const void *key, const void *pair)
 	return strcmp(key, (*(const struct yaml_pair *const *)pair)->key->text);
 }
 
-const struct yaml_node *yaml_get(const struct yaml_node *map, const char *key)
+const struct yaml_pair *yaml_find(const struct yaml_node *map, const char *key)
 {
 	const struct yaml_pair *const *found;
 
 	if (!map || map->kind != YAML_MAPPING || !map->len)
 		return NULL;
 	found = bsearch(key, map->sorted, map->len, sizeof(*map->sorted), compare_key);
-	return found ? (*found)->value : NULL;
+	return found ? *found : NULL;
+}
+
+const struct yaml_node *yaml_get(const struct yaml_node *map, const char *key)
+{
+	const struct yaml_pair *pair = yaml_find(map, key);
+
+	return pair ? pair->value : NULL;
 }
 
 const char *yaml_text(const struct yaml_node *node)

@@ -36,7 +36,9 @@ struct yaml_node;
 struct yaml_pair {
 	const struct yaml_node *key; /* a scalar */
 	const struct yaml_node *value;
-	bool is_merged; /* came in by a merge key */
+	bool is_merged;          /* came in by a merge key */
+	bool key_is_alias;       /* the key's position is its anchor's */
+	size_t alias, alias_end; /* where "*NAME" stands when the value is one; else 0 */
 };
 
 struct yaml_node {
@@ -44,6 +46,7 @@ struct yaml_node {
 	const char *tag; /* "!output", "tag:yaml.org,2002:str"; "" when there is none */
 	unsigned line;   /* from 1; of the tag or anchor in front when there is one */
 	unsigned column; /* from 1, in characters */
+	size_t from;     /* the byte that line and column tell */
 	size_t start; /* of a scalar's value in the text that was parsed, in bytes: with */
 	size_t end;   /* its quotes or '|', without tag and anchor; end is behind it */
 
@@ -63,11 +66,18 @@ struct yaml_node {
 int yaml_parse(struct arena *arena, const char *name, const char *text, size_t n,
 	       const struct yaml_node **root, struct error *err);
 
-/* The value of a key. NULL: not there, no mapping, or map is NULL. O(log n). */
+/* The pair of a key. NULL: not there, no mapping, or map is NULL. O(log n). */
+const struct yaml_pair *yaml_find(const struct yaml_node *map, const char *key);
+/* Its value, or NULL. */
 const struct yaml_node *yaml_get(const struct yaml_node *map, const char *key);
 
 /* The text of a scalar; NULL for anything else and for NULL. */
 const char *yaml_text(const struct yaml_node *node);
+
+/* For who builds a tree from another language (codec/yaml_json.h): pairs by the bytes of
+ * their keys; of equal ones the first stays first. In the arena. */
+const struct yaml_pair **yaml_sort_pairs(struct arena *arena,
+					 const struct yaml_pair *pairs, size_t n);
 
 /* Nothing at all, "~" or "null", without quotes and tag. */
 bool yaml_is_null(const struct yaml_node *node);
