@@ -31,10 +31,12 @@ struct template_code {
 	enum template_form form;
 	const char *path;    /* as written, from the template's folder; "." when it is
 	                           * not written and the folder is meant */
-	const char *runtime; /* "python3.12"; NULL: not said, or no literal */
+	const char *runtime; /* "python3.12"; NULL: nothing can be installed for it: not
+	                      * said, no literal, or not the same for all who use it */
 	const char *architecture; /* "x86_64" or "arm64" */
-	unsigned line;
+	unsigned line, column;
 	/* private */
+	unsigned uses;     /* by resources; aliases and merge keys make them more */
 	size_t start, end; /* the bytes that are replaced; equal: inserted */
 	const char *before, *after;
 	char quote; /* 0: plain */
@@ -51,6 +53,8 @@ VEC_DEFINE(template_parameters, struct template_parameter);
 
 struct template
 {
+	bool is_built; /* set before parsing: a command makes the folders, so that build
+	                * methods which are not done here may be named */
 	struct arena arena;
 	const char *name; /* for messages */
 	const char *text; /* borrowed */
@@ -66,12 +70,17 @@ struct template
 
 /* Reads YAML or JSON; the text is borrowed. -1: ERR_CONFIG, the message names file, line and
  * resource: what cannot be read, and what names a local file that is not deployed from here
- * (nested stacks, API definitions, ...). */
+ * (nested stacks, API definitions, ...).
+ *
+ * Code that is in S3 already, in the template, or where a function of CloudFormation's says
+ * (!Ref, !GetAtt, !FindInMap) is left alone. Of Fn::If both values are looked at, where SAM
+ * takes one. Paths may lead anywhere: whoever reads the folders says which may be read. */
 int template_parse(struct template *t, const char *name, const char *text, size_t n,
 		   struct error *err);
 void template_release(struct template *t);
 
-/* Where the code of template.codes, one each, is in S3. */
+/* Where the code of template.codes, one each, is in S3. Both are made of characters that
+ * mean nothing to YAML: letters, digits and - . _ / */
 struct template_place {
 	const char *bucket;
 	const char *key;

@@ -3,11 +3,13 @@
 #define LEN(array) (sizeof(array) / sizeof(*(array)))
 
 static const struct template_rule rules[] = {
-	{ "AWS::Serverless::Function", "CodeUri", TEMPLATE_FUNCTION, FORM_URI, true },
-	{ "AWS::Serverless::LayerVersion", "ContentUri", TEMPLATE_LAYER, FORM_URI,
+	{ "AWS::Serverless::Function", "CodeUri", TEMPLATE_FUNCTION, FORM_URI, true,
+	  true },
+	{ "AWS::Serverless::LayerVersion", "ContentUri", TEMPLATE_LAYER, FORM_URI, false,
 	  false },
-	{ "AWS::Lambda::Function", "Code", TEMPLATE_FUNCTION, FORM_OBJECT, false },
-	{ "AWS::Lambda::LayerVersion", "Content", TEMPLATE_LAYER, FORM_OBJECT, false },
+	{ "AWS::Lambda::Function", "Code", TEMPLATE_FUNCTION, FORM_OBJECT, false, false },
+	{ "AWS::Lambda::LayerVersion", "Content", TEMPLATE_LAYER, FORM_OBJECT, false,
+	  false },
 };
 
 /* What `aws cloudformation package` and `sam package` would upload besides. */

@@ -12,6 +12,7 @@ struct template_rule {
 	enum template_code_kind kind;
 	enum template_form form;
 	bool folder_is_default; /* without it, the template's folder is meant */
+	bool has_globals;       /* "Globals: Function:" is for it, too */
 };
 
 /* A property that may name a local file which is not deployed from here. */

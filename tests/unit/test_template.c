@@ -118,12 +118,16 @@ static void test_template__globals_anchors_and_loops(void **state)
 		       "      Handler: a.b\n"),
 	       "Globals: {Function: {CodeUri: s3://b/k0, Runtime: python3.12}}\n" SAM(
 		       "      Handler: a.b\n"));
+	/* An alias is replaced where it stands, so that its anchor may mean other things. */
 	expect(SAM("      CodeUri: &c src\n") "  G:\n    Type: AWS::Serverless::Function\n"
 					      "    Properties: {CodeUri: *c}\n",
 	       SAM("      CodeUri: &c s3://b/k0\n") "  G:\n"
 						    "    Type: AWS::Serverless::Function\n"
-						    "    Properties: {CodeUri: *c}\n");
-	refuse("Metadata: {X: &c src}\n" SAM("      CodeUri: *c\n"), "by an anchor");
+						    "    Properties: {CodeUri: s3://b/k1}\n");
+	expect("Description: &c src\n" SAM("      CodeUri: *c\n"),
+	       "Description: &c src\n" SAM("      CodeUri: s3://b/k0\n"));
+	refuse(SAM("      CodeUri: &c src\n      Description: *c\n"),
+	       "t.yaml:5:16: F: the text of CodeUri is used elsewhere by an anchor");
 	expect("Resources:\n  Fn::ForEach::L:\n    - N\n    - [A, B]\n    - F${N}:\n"
 	       "        Type: AWS::Serverless::Function\n        Properties:\n"
 	       "          CodeUri: src\n",
