@@ -1,0 +1,106 @@
+#include "core/code_rules.h"
+
+#include <stddef.h>
+#include <string.h>
+
+enum part { WHOLE, FRONT, TAIL, ANYWHERE };
+
+#define TEXT(s) s, sizeof(s) - 1
+
+/* A name is left out of the kinds up to `most`. */
+static const struct rule {
+	enum part part;
+	enum code_kind most;
+	const char *text;
+	size_t len;
+} rules[] = {
+	/* What must not leave the repository, or means nothing elsewhere. */
+	{ FRONT, CODE_READY, TEXT(".git") },
+	{ WHOLE, CODE_READY, TEXT(".crc") },
+	{ WHOLE, CODE_READY, TEXT(".env") },
+	{ WHOLE, CODE_READY, TEXT(".aws-sam") },
+	{ WHOLE, CODE_READY, TEXT(".terraform") },
+	{ ANYWHERE, CODE_READY, TEXT(".tfstate") },
+	{ WHOLE, CODE_READY, TEXT(".DS_Store") },
+	{ WHOLE, CODE_READY, TEXT("__pycache__") },
+	/* What tools leave behind. */
+	{ WHOLE, CODE_SOURCE, TEXT(".venv") },
+	{ WHOLE, CODE_SOURCE, TEXT("venv") },
+	{ WHOLE, CODE_SOURCE, TEXT("venv.bak") },
+	{ WHOLE, CODE_SOURCE, TEXT(".chalice") },
+	{ WHOLE, CODE_SOURCE, TEXT(".tox") },
+	{ WHOLE, CODE_SOURCE, TEXT(".nox") },
+	{ WHOLE, CODE_SOURCE, TEXT(".coverage") },
+	{ WHOLE, CODE_SOURCE, TEXT(".pytest_cache") },
+	{ WHOLE, CODE_SOURCE, TEXT(".mypy_cache") },
+	{ WHOLE, CODE_SOURCE, TEXT(".ruff_cache") },
+	{ WHOLE, CODE_SOURCE, TEXT(".dmypy.json") },
+	{ WHOLE, CODE_SOURCE, TEXT(".pyre") },
+	{ WHOLE, CODE_SOURCE, TEXT(".cache") },
+	{ WHOLE, CODE_SOURCE, TEXT(".python-version") },
+	{ WHOLE, CODE_SOURCE, TEXT(".vscode") },
+	{ WHOLE, CODE_SOURCE, TEXT(".idea") },
+	{ TAIL, CODE_SOURCE, TEXT(".pyc") },
+	/* Names that mean something else outside of Python. */
+	{ WHOLE, CODE_PYTHON, TEXT("env") },
+	{ WHOLE, CODE_PYTHON, TEXT("ENV") },
+	{ WHOLE, CODE_PYTHON, TEXT("env.bak") },
+	{ WHOLE, CODE_PYTHON, TEXT("htmlcov") },
+	{ WHOLE, CODE_PYTHON, TEXT("node_modules") },
+	{ WHOLE, CODE_PYTHON, TEXT(".Python") },
+	{ WHOLE, CODE_PYTHON, TEXT("pip-log.txt") },
+	{ WHOLE, CODE_PYTHON, TEXT("pip-delete-this-directory.txt") },
+	{ TAIL, CODE_PYTHON, TEXT(".egg-info") },
+	{ TAIL, CODE_PYTHON, TEXT(".egg") },
+};
+
+static bool holds(const char *name, size_t n, const struct rule *r)
+{
+	for (size_t i = 0; i + r->len <= n; i++)
+		if (memcmp(name + i, r->text, r->len) == 0)
+			return true;
+	return false;
+}
+
+static bool fits(const struct rule *r, const char *name, size_t n)
+{
+	if (n < r->len)
+		return false;
+	switch (r->part) {
+	case WHOLE:
+		return n == r->len && memcmp(name, r->text, n) == 0;
+	case FRONT:
+		return memcmp(name, r->text, r->len) == 0;
+	case TAIL:
+		return memcmp(name + n - r->len, r->text, r->len) == 0;
+	case ANYWHERE:
+		return holds(name, n, r);
+	}
+	return false;
+}
+
+static bool leaves_out(enum code_kind kind, const char *name, size_t n)
+{
+	for (size_t i = 0; i < sizeof(rules) / sizeof(*rules); i++)
+		if (kind <= rules[i].most && fits(&rules[i], name, n))
+			return true;
+	return false;
+}
+
+bool code_leaves_out(enum code_kind kind, const char *name)
+{
+	return leaves_out(kind, name, strlen(name));
+}
+
+bool code_leaves_out_path(enum code_kind kind, const char *path)
+{
+	for (;;) {
+		size_t n = strcspn(path, "/");
+
+		if (leaves_out(kind, path, n))
+			return true;
+		if (!path[n])
+			return false;
+		path += n + 1;
+	}
+}
