@@ -98,6 +98,21 @@ void cfn_events_request(struct aws_request *req, const char *stack, const char *
 	       PAIR("NextToken", next));
 }
 
+void cfn_change_sets_request(struct aws_request *req, const char *stack)
+{
+	simple(req, "ListChangeSets", PAIR("StackName", stack), NO_PAIR);
+}
+
+void cfn_change_set_of(struct aws_request *req, const char *stack)
+{
+	CLEANUP(buf) struct buf form = BUF_INIT(FORM_BYTES);
+
+	buf_add(&form, req->body.bytes, (size_t)req->body.len);
+	form_add(&form, "StackName", stack);
+	req->body.bytes = arena_memdup(&req->arena, form.data, form.len);
+	req->body.len = (int64_t)form.len;
+}
+
 void cfn_change_set_execute_request(struct aws_request *req, const char *id,
 				    const char *token)
 {
@@ -294,6 +309,18 @@ bool cfn_change_set_is_empty(const struct cfn_change_set_status *s)
 	return str_eq(s->status, "FAILED") &&
 	       (strstr(s->reason, "didn't contain changes") ||
 		strstr(s->reason, "No updates are to be performed"));
+}
+
+int cfn_change_sets_decode(const struct http_response *res, struct arena *arena,
+			   struct str_list *names, struct error *err)
+{
+	const struct xml_node *result, *n;
+
+	if (result_of(res, arena, "ListChangeSets", &result, err) < 0)
+		return -1;
+	for (n = xml_child(xml_child(result, "Summaries"), "member"); n; n = xml_next(n))
+		str_list_push(names, text_or(n, "ChangeSetName", ""));
+	return 0;
 }
 
 int cfn_events_decode(const struct http_response *res, struct arena *arena,

@@ -92,6 +92,9 @@ struct cfn_change_set_status {
 
 void cfn_change_set_status_release(struct cfn_change_set_status *s);
 
+/* Says which stack's set is meant by a request that was given a set's name, not its id. */
+void cfn_change_set_of(struct aws_request *req, const char *stack);
+
 /* next: NULL, or the token of a page. */
 void cfn_change_set_describe_request(struct aws_request *req, const char *id,
 				     const char *next);
@@ -107,6 +110,11 @@ void cfn_change_set_execute_request(struct aws_request *req, const char *id,
 				    const char *token);
 void cfn_change_set_delete_request(struct aws_request *req, const char *id);
 void cfn_stack_delete_request(struct aws_request *req, const char *stack);
+
+/* The names of a stack's change sets, in the arena; a page is enough to know of others. */
+void cfn_change_sets_request(struct aws_request *req, const char *stack);
+int cfn_change_sets_decode(const struct http_response *res, struct arena *arena,
+			   struct str_list *names, struct error *err);
 
 struct cfn_event {
 	const char *id;
