@@ -8,6 +8,7 @@
 #include "aws/cloudformation.h"
 #include "base/arena.h"
 #include "core/outcome.h"
+#include "core/template.h"
 #include "run/watch.h"
 
 /* All is borrowed. */
@@ -17,7 +18,8 @@ struct stack_options {
 	bool recreate; /* delete a stack that can only be deleted, and make it anew */
 	int64_t busy_timeout_s; /* how long to wait while somebody else changes it */
 	int64_t timeout_s;      /* how long its own change may take */
-	/* Called once the change set is known and before it is executed. May be NULL. */
+	/* Called once the change set is known and before it is executed; again if somebody
+	 * else's change came between. May be NULL. */
 	void (*changes)(void *ctx, const struct resource_list *changes);
 	void *ctx;
 };
@@ -36,14 +38,24 @@ struct stack_result {
 	bool created;
 	bool changed;           /* false: CloudFormation found nothing to do */
 	struct cfn_stack stack; /* as it is now; strings in the arena */
+	struct str_list notes;  /* what people should know; strings in the arena */
 };
 
+#define STACK_RESULT_INIT        \
+	{                        \
+		.created = false \
+	}
+
+void stack_result_release(struct stack_result *r);
+
 /* Waits while somebody changes the stack, then makes a change set, shows it, executes it and
- * follows the events. Parameters that are not configured keep their values; so do tags. An
- * empty change set is success and is deleted. Failing: the first resource that failed by
- * itself is named with its reason; ERR_CONFIG for a template, parameter or capability that is
- * refused; ERR_LIMIT for a stack in a dead end, with what to do; ERR_TIMEOUT; ERR_CANCELLED
- * (the stack goes on by itself, and the next run waits for it). */
+ * follows the events. Parameters that are not configured keep their values; so do tags, and
+ * capabilities if none are wished for. An empty change set is success and is deleted. Failing:
+ * the first resource that failed by itself is named with its reason; ERR_CONFIG for a template,
+ * parameter or capability that is refused; ERR_LIMIT for a stack in a dead end, with what to
+ * do; ERR_LOCKED: somebody else changes it for too long; ERR_TIMEOUT; ERR_CANCELLED (an update
+ * that has begun goes on by itself, and the next run waits for it). Whatever was made and not
+ * executed is deleted again. */
 int stack_deploy(const struct stack_options *options, const struct stack_wish *wish,
 		 struct arena *arena, struct stack_result *out, struct error *err);
 
@@ -59,12 +71,29 @@ struct stack_code {
 	const char *sha256; /* base64; "": not known */
 };
 
+/* All is borrowed. */
+struct stack_check {
+	const struct watch *watch;
+	const char *stack;
+	const struct stack_code *codes;
+	size_t n;
+	bool repair;
+	int64_t timeout_s; /* of one function's repair */
+};
+
+/* Strings are in the arena that was given. */
+struct stack_drift {
+	struct str_list functions; /* whose code differed; with repair: no longer */
+	struct str_list notes; /* what people should know: what could not be compared */
+};
+
+void stack_drift_release(struct stack_drift *d);
+
 /* Compares what each function of the stack runs with what its template says, and puts it
- * right where somebody changed it behind CloudFormation's back (which never notices). With
- * repair false it only counts. *drifted: how many differed; the names of the functions go to
- * names (may be NULL), strings in the arena. */
-int stack_check_code(const struct watch *w, const char *stack,
-		     const struct stack_code *codes, size_t n, bool repair,
-		     struct arena *arena, struct str_list *names, struct error *err);
+ * right where somebody changed it behind CloudFormation's back (which never notices). A
+ * function that may not be read is a note; one that is gone, or that cannot be put right, an
+ * error. */
+int stack_check_code(const struct stack_check *check, struct arena *arena,
+		     struct stack_drift *out, struct error *err);
 
 #endif

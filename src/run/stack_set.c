@@ -1,0 +1,399 @@
+/* The life of a change set: made, executed, or deleted again. */
+#include "run/stack_private.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "codec/encode.h"
+#include "io/random.h"
+
+static const struct poll_pace pace = { .first_ms = 500, .most_ms = 2000 };
+
+enum {
+	EXECUTE_TRIES = 5,
+	APPEARS_S = 5,  /* a set that was made may not be found at once */
+	DROP_MS = 5000, /* a runner kills some 7 s after it has told a job to stop */
+	DROP_PAUSE_MS = 500,
+	PAGES_MOST = 100
+};
+
+/* ---- what errors mean ---- */
+
+/* The stack is not what it was when we looked. */
+static bool has_moved(const struct error *err)
+{
+	static const char *const signs[] = { "state and can not be", "does not exist",
+					     "already exists and cannot be created" };
+
+	if (!str_eq(err->service_code, "ValidationError") || !strstr(err->msg, "Stack"))
+		return false;
+	for (size_t i = 0; i < sizeof(signs) / sizeof(*signs); i++)
+		if (strstr(err->msg, signs[i]))
+			return true;
+	return false;
+}
+
+/* "Requires capabilities : [CAPABILITY_NAMED_IAM]" */
+static int tell_capabilities(const struct stack_job *j, const char *words,
+			     struct error *err)
+{
+	const char *from = strchr(words, '[');
+	const char *to = from ? strchr(from, ']') : NULL;
+
+	if (!to)
+		return error_set(err, ERR_CONFIG,
+				 "stack %s: %s: name them under `capabilities` of the "
+				 "backend in crc.yml",
+				 j->options->name, words);
+	return error_set(err, ERR_CONFIG,
+			 "stack %s: the template needs to be allowed more: write "
+			 "`capabilities: %.*s` to the backend in crc.yml",
+			 j->options->name, (int)(to - from + 1), from);
+}
+
+static int tell_refusal(const struct stack_job *j, struct error *err)
+{
+	struct error told = *err;
+
+	if (str_eq(err->service_code, "InsufficientCapabilitiesException"))
+		return tell_capabilities(j, told.msg, err);
+	if (str_eq(err->service_code, "ValidationError"))
+		err->code = ERR_CONFIG;
+	return error_wrap(err, "stack %s", j->options->name);
+}
+
+/* ---- making ---- */
+
+static int new_name(struct stack_job *j, struct error *err)
+{
+	unsigned char bytes[(STACK_SET_SIZE - 5) / 2];
+
+	if (random_bytes(bytes, sizeof(bytes), err) < 0)
+		return -1;
+	memcpy(j->set, "crc-", 4);
+	encode_hex(bytes, sizeof(bytes), j->set + 4);
+	return 0;
+}
+
+static int send_create(struct stack_job *j, struct poll *p, struct error *err)
+{
+	CLEANUP(aws_request) struct aws_request req = AWS_REQUEST_INIT;
+	CLEANUP(http_response) struct http_response res = HTTP_RESPONSE_INIT;
+	CLEANUP(stack_set_lists) struct stack_set_lists lists = { 0 };
+	struct cfn_change_set set;
+	const char *id;
+
+	if (stack_set_fill(j, &lists, &set, err) < 0)
+		return -1;
+	cfn_change_set_create_request(&req, &set);
+	j->has_set = true;
+	j->has_shell = j->create && !j->exists;
+	if (poll_send(p, &req, POLL_THROTTLED, &res, err) == 0)
+		return cfn_change_set_create_decode(&res, j->arena, &id, &j->stack_id,
+						    err) < 0
+			       ? error_wrap(err, "stack %s", j->options->name)
+			       : 1;
+	/* Nobody else has such a name: an answer was lost. */
+	if (str_eq(err->service_code, "AlreadyExistsException")) {
+		error_clear(err);
+		return 1;
+	}
+	return has_moved(err) ? 0 : tell_refusal(j, err);
+}
+
+static int describe(struct stack_job *j, struct poll *p,
+		    struct cfn_change_set_status *out, struct error *err)
+{
+	CLEANUP(aws_request) struct aws_request req = AWS_REQUEST_INIT;
+	CLEANUP(http_response) struct http_response res = HTTP_RESPONSE_INIT;
+
+	cfn_change_set_describe_request(&req, j->set, out->next);
+	cfn_change_set_of(&req, j->stack_id ? j->stack_id : j->options->name);
+	if (poll_send(p, &req, POLL_ANYTHING, &res, err) < 0)
+		return -1;
+	return cfn_change_set_describe_decode(&res, j->arena, out, err);
+}
+
+static bool is_missing(const struct error *err)
+{
+	return err->code == ERR_NOT_FOUND || cfn_stack_is_absent(err);
+}
+
+static bool is_in_the_making(const struct cfn_change_set_status *s)
+{
+	return str_ends(s->status, "_PENDING") || str_ends(s->status, "_IN_PROGRESS");
+}
+
+/* 0: somebody has deleted it, as the execution of another set does. */
+static int await_set(struct stack_job *j, struct poll *p,
+		     struct cfn_change_set_status *out, struct error *err)
+{
+	for (;;) {
+		if (describe(j, p, out, err) == 0) {
+			if (!is_in_the_making(out))
+				return 1;
+			cfn_change_set_status_release(out);
+		} else if (!is_missing(err)) {
+			return error_wrap(err, "stack %s", j->options->name);
+		} else if (poll_elapsed_s(p) >= APPEARS_S) {
+			return 0;
+		}
+		error_clear(err);
+		if (poll_is_over(p))
+			return error_set(err, ERR_TIMEOUT,
+					 "stack %s: its change set is not made after "
+					 "%" PRId64 " s",
+					 j->options->name, poll_elapsed_s(p));
+		watch_tell(j->options->watch,
+			   "stack %s: CloudFormation works out what changes",
+			   j->options->name);
+		if (poll_wait(p, err) < 0)
+			return -1;
+	}
+}
+
+static int read_pages(struct stack_job *j, struct poll *p,
+		      struct cfn_change_set_status *out, struct error *err)
+{
+	for (int i = 0; out->next && i < PAGES_MOST; i++)
+		if (describe(j, p, out, err) < 0)
+			return error_wrap(err, "stack %s", j->options->name);
+	return 1;
+}
+
+/* Words of a failed set that are not about what the user wrote. */
+static const struct {
+	const char *words;
+	enum error_code code;
+} blames[] = {
+	{ "not authorized", ERR_FORBIDDEN }, { "Access Denied", ERR_FORBIDDEN },
+	{ "AccessDenied", ERR_FORBIDDEN },   { "Internal Failure", ERR_SERVICE },
+	{ "Internal error", ERR_SERVICE },
+};
+
+/* 0: it failed for nobody's fault. */
+static int judge_failure(const struct stack_job *j, const struct cfn_change_set_status *s,
+			 struct error *err)
+{
+	enum error_code code = ERR_CONFIG;
+
+	if (strstr(s->reason, "Rate exceeded"))
+		return 0;
+	if (strstr(s->reason, "Requires capabilities"))
+		return tell_capabilities(j, s->reason, err);
+	for (size_t i = 0; i < sizeof(blames) / sizeof(*blames); i++)
+		if (strstr(s->reason, blames[i].words))
+			code = blames[i].code;
+	return error_set(err, code, "stack %s: the change set failed: %s",
+			 j->options->name,
+			 *s->reason ? s->reason : "CloudFormation does not say why");
+}
+
+int stack_set_make(struct stack_job *j, struct cfn_change_set_status *out,
+		   struct error *err)
+{
+	struct poll poll;
+	int rc;
+
+	if (new_name(j, err) < 0)
+		return -1;
+	poll_start(&poll, j->options->watch, pace, j->options->timeout_s);
+	j->stack_id = NULL;
+	rc = send_create(j, &poll, err);
+	if (rc == 1)
+		rc = await_set(j, &poll, out, err);
+	if (rc < 1 || cfn_change_set_is_empty(out))
+		return rc;
+	if (!str_eq(out->status, "CREATE_COMPLETE"))
+		return judge_failure(j, out, err);
+	return read_pages(j, &poll, out, err);
+}
+
+/* ---- executing ---- */
+
+static int send_execute(struct stack_job *j, struct poll *p, struct error *err)
+{
+	CLEANUP(aws_request) struct aws_request req = AWS_REQUEST_INIT;
+	CLEANUP(http_response) struct http_response res = HTTP_RESPONSE_INIT;
+
+	cfn_change_set_execute_request(&req, j->set, j->set);
+	cfn_change_set_of(&req, j->stack_id ? j->stack_id : j->options->name);
+	return poll_send(p, &req, POLL_THROTTLED, &res, err);
+}
+
+enum fate {
+	FATE_EXECUTED,
+	FATE_READY, /* the request was lost */
+	FATE_STALE  /* it cannot be executed any more */
+};
+
+static int look_at_fate(struct stack_job *j, struct poll *p, enum fate *out,
+			struct error *err)
+{
+	struct cfn_change_set_status s = { .status = NULL };
+	int rc = describe(j, p, &s, err);
+
+	*out = FATE_STALE;
+	if (rc < 0 && is_missing(err))
+		rc = 0;
+	else if (rc == 0 && str_starts(s.execution, "EXECUTE_"))
+		*out = FATE_EXECUTED;
+	else if (rc == 0 && str_eq(s.execution, "AVAILABLE"))
+		*out = FATE_READY;
+	cfn_change_set_status_release(&s);
+	return rc;
+}
+
+/* Whether it is to be seen what came of an execution that was refused or not answered. */
+static bool is_undecided(const struct error *err)
+{
+	return err->code == ERR_NETWORK || err->code == ERR_TIMEOUT ||
+	       err->http_status >= 500 || is_missing(err) || has_moved(err) ||
+	       str_eq(err->service_code, "InvalidChangeSetStatus");
+}
+
+static int execute_once(struct stack_job *j, struct poll *p, enum fate *fate,
+			struct error *err)
+{
+	bool refused;
+
+	*fate = FATE_EXECUTED;
+	if (send_execute(j, p, err) == 0 ||
+	    str_eq(err->service_code, "TokenAlreadyExistsException"))
+		return 0;
+	if (!is_undecided(err))
+		return tell_refusal(j, err);
+	refused = err->http_status / 100 == 4;
+	if (look_at_fate(j, p, fate, err) < 0)
+		return error_wrap(err, "stack %s", j->options->name);
+	/* It could be executed, but not now: another change has come between. */
+	if (*fate == FATE_READY && refused)
+		*fate = FATE_STALE;
+	return 0;
+}
+
+int stack_set_execute(struct stack_job *j, struct error *err)
+{
+	enum fate fate = FATE_READY;
+	struct poll poll;
+
+	poll_start(&poll, j->options->watch, pace, j->options->timeout_s);
+	for (int i = 0; fate == FATE_READY; i++) {
+		if (i == EXECUTE_TRIES)
+			return error_wrap(err, "stack %s", j->options->name);
+		if (i > 0 && poll_wait(&poll, err) < 0)
+			return -1;
+		if (execute_once(j, &poll, &fate, err) < 0)
+			return -1;
+	}
+	error_clear(err);
+	if (fate == FATE_STALE)
+		return 0;
+	j->has_set = j->has_shell = false;
+	return 1;
+}
+
+/* ---- deleting ---- */
+
+/* Sends what only puts away; not under claims, which may be lost. */
+static int send_last(struct stack_job *j, struct aws_request *req, int64_t deadline_ms,
+		     struct http_response *res, struct error *err)
+{
+	req->deadline_ms = deadline_ms;
+	return aws_send(j->options->watch->aws, req, res, err);
+}
+
+static int delete_set(struct stack_job *j, int64_t deadline_ms, struct error *err)
+{
+	const struct clock *clock = aws_clock(j->options->watch->aws);
+
+	for (;;) {
+		CLEANUP(aws_request) struct aws_request req = AWS_REQUEST_INIT;
+		CLEANUP(http_response) struct http_response res = HTTP_RESPONSE_INIT;
+
+		cfn_change_set_delete_request(&req, j->set);
+		cfn_change_set_of(&req, j->stack_id ? j->stack_id : j->options->name);
+		if (send_last(j, &req, deadline_ms, &res, err) == 0 || is_missing(err))
+			return 0;
+		/* It cannot be deleted before it is made. */
+		if (!str_eq(err->service_code, "InvalidChangeSetStatus") ||
+		    clock_monotonic_ms(clock) + DROP_PAUSE_MS >= deadline_ms)
+			return -1;
+		clock_sleep_ms(clock, DROP_PAUSE_MS);
+	}
+}
+
+/* 1: nobody else's set is in the shell. */
+static int is_ours_alone(struct stack_job *j, int64_t deadline_ms, struct error *err)
+{
+	CLEANUP(aws_request) struct aws_request req = AWS_REQUEST_INIT;
+	CLEANUP(http_response) struct http_response res = HTTP_RESPONSE_INIT;
+	CLEANUP(str_list) struct str_list sets = { 0 };
+
+	cfn_change_sets_request(&req, j->stack_id ? j->stack_id : j->options->name);
+	if (send_last(j, &req, deadline_ms, &res, err) < 0)
+		return is_missing(err) ? 0 : -1;
+	if (cfn_change_sets_decode(&res, j->arena, &sets, err) < 0)
+		return -1;
+	for (size_t i = 0; i < sets.len; i++)
+		if (!str_eq(sets.items[i], j->set))
+			return 0;
+	return 1;
+}
+
+/* The id of a stack that still is a shell, or NULL. */
+static int find_shell(struct stack_job *j, int64_t deadline_ms, const char **id,
+		      struct error *err)
+{
+	CLEANUP(aws_request) struct aws_request req = AWS_REQUEST_INIT;
+	CLEANUP(http_response) struct http_response res = HTTP_RESPONSE_INIT;
+	struct cfn_stack stack = { .id = NULL };
+	int rc;
+
+	*id = NULL;
+	cfn_stack_request(&req, j->stack_id ? j->stack_id : j->options->name);
+	if (send_last(j, &req, deadline_ms, &res, err) < 0)
+		return is_missing(err) ? 0 : -1;
+	rc = cfn_stack_decode(&res, j->arena, &stack, err);
+	if (rc == 0 && cfn_state_of(stack.status) == CFN_SHELL)
+		*id = stack.id;
+	cfn_stack_release(&stack);
+	return rc;
+}
+
+static int delete_shell(struct stack_job *j, int64_t deadline_ms, struct error *err)
+{
+	CLEANUP(aws_request) struct aws_request req = AWS_REQUEST_INIT;
+	CLEANUP(http_response) struct http_response res = HTTP_RESPONSE_INIT;
+	const char *id;
+	int alone = is_ours_alone(j, deadline_ms, err);
+
+	if (alone <= 0)
+		return alone;
+	if (find_shell(j, deadline_ms, &id, err) < 0)
+		return -1;
+	if (!id)
+		return 0;
+	cfn_stack_delete_request(&req, id);
+	return send_last(j, &req, deadline_ms, &res, err);
+}
+
+int stack_set_drop(struct stack_job *j, struct error *err)
+{
+	struct aws *aws = j->options->watch->aws;
+	int64_t deadline_ms = clock_monotonic_ms(aws_clock(aws)) + DROP_MS;
+	bool had_shell = j->has_shell;
+
+	if (!j->has_set)
+		return 0;
+	j->has_set = j->has_shell = false;
+	if (aws_is_cancelled(aws))
+		aws_uncancel(aws);
+	if (delete_set(j, deadline_ms, err) < 0 ||
+	    (had_shell && delete_shell(j, deadline_ms, err) < 0))
+		return error_wrap(err, "change set %s of stack %s was left behind",
+				  j->set, j->options->name);
+	return 0;
+}
