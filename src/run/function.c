@@ -174,11 +174,13 @@ static int check_kind(const struct function_job *j, const struct lambda_function
 static int tell_failure(const struct function_job *j, const struct lambda_function *f,
 			struct error *err)
 {
+	const char *code = f->update_reason_code;
+
 	return error_set(
 		err, ERR_SERVICE,
-		"function %s: the update failed: %s (it goes on running the code "
+		"function %s: the update failed%s%s: %s (it goes on running the code "
 		"from before)",
-		j->options->name,
+		j->options->name, *code ? ", " : "", code,
 		*f->update_reason ? f->update_reason : "Lambda does not say why");
 }
 

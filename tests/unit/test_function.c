@@ -85,9 +85,12 @@ static const char *configuration(struct cloud *c, const char *sha, const char *v
 			    "\"RevisionId\": \"r%d\", \"PackageType\": \"%s\", "
 			    "\"Version\": \"%s\", \"State\": \"Active\", "
 			    "\"LastUpdateStatus\": \"%s\", "
+			    "\"LastUpdateStatusReasonCode\": \"%s\", "
 			    "\"LastUpdateStatusReason\": \"%s\"}",
 			    sha, c->revision, c->package, version,
-			    busy ? "InProgress" : c->status, busy ? "" : c->reason);
+			    busy ? "InProgress" : c->status,
+			    busy || !*c->reason ? "" : "InvalidZipFileException",
+			    busy ? "" : c->reason);
 }
 
 static void serve_get(struct cloud *c, const struct fake_seen *seen,
@@ -317,7 +320,10 @@ static void a_failed_update_fails(void **state)
 	f->cloud.after = "Failed";
 	f->cloud.reason = "the zip has no handler in it";
 	f->cloud.takes = 1;
-	deploy_badly(f, ERR_SERVICE, "the zip has no handler in it");
+	deploy_badly(
+		f, ERR_SERVICE,
+		"function mailer: the update failed, InvalidZipFileException: the zip "
+		"has no handler in it (it goes on running the code from before)");
 	assert_int_equal(f->cloud.puts, 1);
 }
 
