@@ -75,6 +75,18 @@ void cfn_template_request(struct aws_request *req, const char *stack)
 	       PAIR("TemplateStage", "Original"));
 }
 
+void cfn_processed_template_request(struct aws_request *req, const char *stack)
+{
+	simple(req, "GetTemplate", PAIR("StackName", stack),
+	       PAIR("TemplateStage", "Processed"));
+}
+
+void cfn_resources_request(struct aws_request *req, const char *stack, const char *next)
+{
+	simple(req, "ListStackResources", PAIR("StackName", stack),
+	       PAIR("NextToken", next));
+}
+
 void cfn_change_set_describe_request(struct aws_request *req, const char *id,
 				     const char *next)
 {
@@ -320,6 +332,28 @@ int cfn_change_sets_decode(const struct http_response *res, struct arena *arena,
 		return -1;
 	for (n = xml_child(xml_child(result, "Summaries"), "member"); n; n = xml_next(n))
 		str_list_push(names, text_or(n, "ChangeSetName", ""));
+	return 0;
+}
+
+int cfn_resources_decode(const struct http_response *res, struct arena *arena,
+			 struct cfn_resources *out, const char **next, struct error *err)
+{
+	const struct xml_node *result, *n;
+	const char *token;
+
+	*next = NULL;
+	if (result_of(res, arena, "ListStackResources", &result, err) < 0)
+		return -1;
+	token = xml_get(result, "NextToken");
+	*next = str_empty(token) ? NULL : token;
+	for (n = xml_child(xml_child(result, "StackResourceSummaries"), "member"); n;
+	     n = xml_next(n))
+		cfn_resources_push(
+			out, (struct cfn_resource){
+				     .logical_id = text_or(n, "LogicalResourceId", ""),
+				     .physical_id = text_or(n, "PhysicalResourceId", ""),
+				     .type = text_or(n, "ResourceType", ""),
+			     });
 	return 0;
 }
 

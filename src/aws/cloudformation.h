@@ -45,6 +45,8 @@ bool cfn_stack_is_absent(const struct error *err);
 
 /* The template as it was sent, before transforms. */
 void cfn_template_request(struct aws_request *req, const char *stack);
+/* And after them: JSON if there were any. */
+void cfn_processed_template_request(struct aws_request *req, const char *stack);
 /* In the arena. */
 int cfn_template_decode(const struct http_response *res, struct arena *arena,
 			const char **out, struct error *err);
@@ -115,6 +117,20 @@ void cfn_stack_delete_request(struct aws_request *req, const char *stack);
 void cfn_change_sets_request(struct aws_request *req, const char *stack);
 int cfn_change_sets_decode(const struct http_response *res, struct arena *arena,
 			   struct str_list *names, struct error *err);
+
+struct cfn_resource {
+	const char *logical_id;
+	const char *physical_id; /* "" for what is not there yet */
+	const char *type;
+};
+
+VEC_DEFINE(cfn_resources, struct cfn_resource);
+
+/* A page at a time. */
+void cfn_resources_request(struct aws_request *req, const char *stack, const char *next);
+/* Appends to *out; *next is the next page's token, or NULL. */
+int cfn_resources_decode(const struct http_response *res, struct arena *arena,
+			 struct cfn_resources *out, const char **next, struct error *err);
 
 struct cfn_event {
 	const char *id;

@@ -92,6 +92,21 @@ static void execute_request(struct aws_request *req)
 	cfn_change_set_execute_request(req, "c", "t-1");
 }
 
+static void processed_request(struct aws_request *req)
+{
+	cfn_processed_template_request(req, "s");
+}
+
+static void resources_request(struct aws_request *req)
+{
+	cfn_resources_request(req, "s", "n");
+}
+
+static void sets_request(struct aws_request *req)
+{
+	cfn_change_sets_request(req, "s");
+}
+
 static void test_cloudformation__requests(void **state)
 {
 	static const struct {
@@ -102,6 +117,12 @@ static void test_cloudformation__requests(void **state)
 		  FORM("DescribeStacks", "&StackName=my%20stack%2F%C3%A4%26%3D%2B%2A~") },
 		{ template_request, "GetTemplate",
 		  FORM("GetTemplate", "&StackName=s&TemplateStage=Original") },
+		{ processed_request, "GetTemplate",
+		  FORM("GetTemplate", "&StackName=s&TemplateStage=Processed") },
+		{ resources_request, "ListStackResources",
+		  FORM("ListStackResources", "&StackName=s&NextToken=n") },
+		{ sets_request, "ListChangeSets",
+		  FORM("ListChangeSets", "&StackName=s") },
 		{ describe_request, "DescribeChangeSet",
 		  FORM("DescribeChangeSet",
 		       "&ChangeSetName=arn%3Aaws%3Acloudformation%3Aus-east-1%3A"
@@ -594,6 +615,57 @@ static const char some_events[] = ANSWER(
 		"<ResourceProperties>{}</ResourceProperties>")
 		MEMBER("<EventId>e-1</EventId>") "</StackEvents><NextToken>n</NextToken>");
 
+static void test_cloudformation__resources(void **state)
+{
+	CLEANUP(arena) struct arena arena = ARENA_INIT;
+	CLEANUP(http_response) struct http_response res = HTTP_RESPONSE_INIT;
+	struct cfn_resources resources = { 0 };
+	struct error err = ERROR_INIT;
+	const char *next = "before";
+
+	(void)state;
+	answer(&res,
+	       ANSWER("ListStackResources",
+		      "<NextToken>2</NextToken><StackResourceSummaries>" MEMBER(
+			      "<LogicalResourceId>Counter</LogicalResourceId>"
+			      "<PhysicalResourceId>x-Counter</PhysicalResourceId>"
+			      "<ResourceType>AWS::Lambda::Function</ResourceType>")
+			      MEMBER("<LogicalResourceId>Table</LogicalResourceId>") "</StackResourceSummaries>"));
+	assert_int_equal(cfn_resources_decode(&res, &arena, &resources, &next, &err), 0);
+	assert_string_equal(next, "2");
+	answer(&res, ANSWER("ListStackResources", "<StackResourceSummaries/>"));
+	assert_int_equal(cfn_resources_decode(&res, &arena, &resources, &next, &err), 0);
+	assert_null(next);
+	assert_int_equal(resources.len, 2);
+	assert_string_equal(resources.items[0].logical_id, "Counter");
+	assert_string_equal(resources.items[0].physical_id, "x-Counter");
+	assert_string_equal(resources.items[0].type, "AWS::Lambda::Function");
+	assert_string_equal(resources.items[1].physical_id, "");
+	cfn_resources_release(&resources);
+}
+
+static void test_cloudformation__the_sets_of_a_stack(void **state)
+{
+	CLEANUP(arena) struct arena arena = ARENA_INIT;
+	CLEANUP(http_response) struct http_response res = HTTP_RESPONSE_INIT;
+	CLEANUP(aws_request) struct aws_request req = AWS_REQUEST_INIT;
+	CLEANUP(str_list) struct str_list names = { 0 };
+	struct error err = ERROR_INIT;
+
+	(void)state;
+	answer(&res,
+	       ANSWER("ListChangeSets",
+		      "<Summaries>" MEMBER("<ChangeSetName>a</ChangeSetName>")
+			      MEMBER("<ChangeSetName>b</ChangeSetName>") "</Summaries>"));
+	assert_int_equal(cfn_change_sets_decode(&res, &arena, &names, &err), 0);
+	assert_int_equal(names.len, 2);
+	assert_string_equal(names.items[1], "b");
+	cfn_change_set_delete_request(&req, "crc-1");
+	cfn_change_set_of(&req, "my stack");
+	assert_form(&req, "DeleteChangeSet",
+		    FORM("DeleteChangeSet", "&ChangeSetName=crc-1&StackName=my%20stack"));
+}
+
 static void test_cloudformation__events(void **state)
 {
 	CLEANUP(arena) struct arena arena = ARENA_INIT;
@@ -843,6 +915,8 @@ int main(void)
 		cmocka_unit_test(test_cloudformation__a_change_set_that_was_made),
 		cmocka_unit_test(test_cloudformation__changes_from_page_to_page),
 		cmocka_unit_test(test_cloudformation__sets_without_changes),
+		cmocka_unit_test(test_cloudformation__resources),
+		cmocka_unit_test(test_cloudformation__the_sets_of_a_stack),
 		cmocka_unit_test(test_cloudformation__events),
 		cmocka_unit_test(test_cloudformation__what_is_no_answer),
 		cmocka_unit_test(test_cloudformation__cut_anywhere),
