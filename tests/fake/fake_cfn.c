@@ -95,6 +95,10 @@ static void describe_stacks(struct fake_cfn *c, const struct fake_seen *seen,
 		refuse_absent(c, reply);
 		return;
 	}
+	if (c->executed && c->shell_looks > 0) {
+		c->shell_looks--;
+		status = "REVIEW_IN_PROGRESS";
+	}
 	if (c->running && c->stale_looks > 0) {
 		c->stale_looks--;
 		status = "UPDATE_COMPLETE";
@@ -134,8 +138,11 @@ static void step_on(struct fake_cfn *c)
 		return;
 	if (c->at < c->n_steps)
 		happen(c, &c->steps[c->at++]);
-	if (c->at == c->n_steps)
-		c->running = false;
+	if (c->at < c->n_steps)
+		return;
+	c->running = false;
+	if (c->unsaid)
+		c->status = c->unsaid;
 }
 
 static void print_event(struct fake_cfn *c, size_t i, struct buf *out)
@@ -246,6 +253,8 @@ static void delete_set(struct fake_cfn *c, const struct fake_seen *seen,
 	}
 	c->has_set = false;
 	c->set_deleted++;
+	if (c->overtaken)
+		c->status = c->overtaken;
 	answer(c, reply, "DeleteChangeSet", "");
 }
 

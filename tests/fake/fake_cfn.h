@@ -44,9 +44,11 @@ struct fake_cfn {
 	const char *tags;
 	const char *capabilities;
 	const char *outputs;
-	int busy_looks;    /* after so many the status becomes `rests` */
-	const char *rests; /* NULL: the stack is gone then */
-	int stale_looks; /* after an execution so many still see the status from before */
+	int busy_looks;     /* after so many the status becomes `rests` */
+	const char *rests;  /* NULL: the stack is gone then */
+	int stale_looks;    /* after an execution so many still see UPDATE_COMPLETE */
+	int shell_looks;    /* after an execution so many still see REVIEW_IN_PROGRESS */
+	const char *unsaid; /* the status after all steps, which no event tells */
 	/* its events, the oldest first */
 	struct fake_steps events;
 	size_t per_page; /* 0: all */
@@ -61,6 +63,8 @@ struct fake_cfn {
 	const char *changes; /* XML, of each page */
 	const char *changes_2;
 	const char *other_set; /* somebody else's, in the same stack */
+	const char
+		*overtaken; /* the stack's status once our set is deleted; NULL: same */
 	/* what an execution does */
 	const struct fake_step *steps;
 	size_t n_steps;

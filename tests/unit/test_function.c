@@ -387,6 +387,7 @@ static void a_pending_function_is_waited_for(void **state)
 	       "\", \"State\": \"Pending\"}}");
 	deploy_well(f);
 	assert_int_equal(f->cloud.puts, 1);
+	assert_string_equal(aws_fixture_seen(&f->aws, 1)->method, "GET");
 }
 
 static void a_function_that_stays_busy_is_given_up(void **state)

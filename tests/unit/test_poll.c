@@ -105,6 +105,17 @@ static void throttling_is_always_waited_out(void **state)
 	assert_string_equal(f->aws.err.service_code, "Throttling");
 }
 
+/* The client runs out of time between two tries, and calls that a timeout. */
+static void throttling_that_asks_for_patience_is_throttling(void **state)
+{
+	struct fixture *f = *state;
+
+	fake_http_expect(&f->aws.fake, NULL, NULL, 400, "Retry-After: 20", THROTTLED)
+		->times = 7;
+	answers(f, 1, 200, "");
+	assert_int_equal(ask(f, POLL_THROTTLED), 0);
+}
+
 static void the_rest_only_while_something_is_under_way(void **state)
 {
 	static const struct {
@@ -174,6 +185,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(pauses_grow_and_end),
 		TEST(throttling_is_always_waited_out),
+		TEST(throttling_that_asks_for_patience_is_throttling),
 		TEST(the_rest_only_while_something_is_under_way),
 		TEST(what_will_not_pass_is_not_waited_for),
 		TEST(requests_do_not_outlast_a_lease),

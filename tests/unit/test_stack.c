@@ -487,6 +487,30 @@ static void a_shell_with_somebody_elses_set_stays(void **state)
 	assert_int_equal(f->cfn.stack_deleted, 0);
 }
 
+static void what_was_there_before_is_no_shell_of_ours(void **state)
+{
+	struct fixture *f = *state;
+
+	given_stack(f, "REVIEW_IN_PROGRESS");
+	f->cfn.set_status = "FAILED";
+	f->cfn.set_reason = "no";
+	deploy_badly(f, ERR_CONFIG, "no");
+	assert_int_equal(f->cfn.set_deleted, 1);
+	assert_int_equal(f->cfn.stack_deleted, 0);
+}
+
+static void a_shell_that_somebody_else_fills_meanwhile_stays(void **state)
+{
+	struct fixture *f = *state;
+
+	f->cfn.set_status = "FAILED";
+	f->cfn.set_reason = "no";
+	f->cfn.overtaken = "CREATE_IN_PROGRESS";
+	deploy_badly(f, ERR_CONFIG, "no");
+	assert_int_equal(f->cfn.set_deleted, 1);
+	assert_int_equal(f->cfn.stack_deleted, 0);
+}
+
 static void a_set_that_cannot_be_deleted_is_told(void **state)
 {
 	struct fixture *f = *state;
@@ -724,9 +748,23 @@ static void lost_answers_of_a_creation_make_one_set(void **state)
 	fake_cfn_fail(&f->cfn, "CreateChangeSet", 2, 0, NULL, NULL)->takes_effect = true;
 	deploy_well(f);
 	assert_int_equal(f->cfn.made, 1);
-	fake_cfn_fail(&f->cfn, "CreateChangeSet", 1, 400, "AlreadyExistsException", "x")
-		->takes_effect = true;
 	assert_nothing_left(f);
+	f->cfn.status = "UPDATE_COMPLETE";
+	fake_cfn_fail(&f->cfn, "CreateChangeSet", 1, 0, NULL, NULL)->takes_effect = true;
+	fake_cfn_fail(&f->cfn, "CreateChangeSet", 1, 400, "AlreadyExistsException", "x");
+	deploy_well(f);
+	assert_int_equal(f->cfn.made, 2);
+	assert_int_equal(f->cfn.executed, 2);
+}
+
+static void a_set_may_appear_late(void **state)
+{
+	struct fixture *f = *state;
+
+	given_stack(f, "UPDATE_COMPLETE");
+	fake_cfn_fail(&f->cfn, "DescribeChangeSet", 2, 404, "ChangeSetNotFound", "no");
+	deploy_well(f);
+	assert_int_equal(f->cfn.made, 1);
 }
 
 static void a_creation_without_any_answer_leaves_nothing(void **state)
@@ -809,6 +847,20 @@ static void an_outage_is_ridden_out_while_an_update_goes_on(void **state)
 	assert_int_equal(f->cfn.executed, 1);
 }
 
+static void an_outage_is_ridden_out_while_others_are_waited_for(void **state)
+{
+	struct fixture *f = *state;
+
+	given_stack(f, "UPDATE_IN_PROGRESS");
+	f->cfn.busy_looks = 3;
+	f->cfn.rests = "UPDATE_COMPLETE";
+	fake_cfn_fail(&f->cfn, "DescribeStacks", 12, 0, NULL, NULL)->skip = 1;
+	deploy_well(f);
+	/* But not when nothing has begun. */
+	fake_cfn_fail(&f->cfn, "DescribeStacks", 5, 0, NULL, NULL);
+	deploy_badly(f, ERR_NETWORK, "stack resume: DescribeStacks");
+}
+
 static void a_quota_is_told_at_once(void **state)
 {
 	struct fixture *f = *state;
@@ -821,27 +873,68 @@ static void a_quota_is_told_at_once(void **state)
 
 /* ---- states that lag behind ---- */
 
+/* The events come late, and until then the stack says what it said before. */
 static void what_the_stack_said_before_is_not_its_end(void **state)
 {
+	struct fake_step steps[24];
+	struct fixture *f = *state;
+
+	given_stack(f, "UPDATE_COMPLETE");
+	for (size_t i = 0; i < 24; i++)
+		steps[i] = (struct fake_step){ "Counter", FUNCTION, "UPDATE_IN_PROGRESS",
+					       NULL };
+	steps[18] = (struct fake_step){ NULL, NULL, "UPDATE_IN_PROGRESS", NULL };
+	steps[22] = (struct fake_step){ "Counter", FUNCTION, "UPDATE_FAILED", "late" };
+	steps[23] = (struct fake_step){ NULL, NULL, "UPDATE_ROLLBACK_COMPLETE", NULL };
+	SCRIPT(f, steps);
+	f->cfn.stale_looks = 2;
+	deploy_badly(f, ERR_SERVICE, "late; the update was rolled back");
+}
+
+/* Its events say that it has begun, and what it says itself is from before. */
+static void a_stack_that_lags_behind_its_events_is_asked_again(void **state)
+{
+	struct fake_step steps[12];
+	struct fixture *f = *state;
+
+	given_stack(f, "UPDATE_COMPLETE");
+	for (size_t i = 0; i < 12; i++)
+		steps[i] = (struct fake_step){ "Counter", FUNCTION, "UPDATE_IN_PROGRESS",
+					       NULL };
+	steps[0] = (struct fake_step){ NULL, NULL, "UPDATE_IN_PROGRESS", NULL };
+	steps[10] = (struct fake_step){ "Counter", FUNCTION, "UPDATE_FAILED", "late" };
+	steps[11] = (struct fake_step){ NULL, NULL, "UPDATE_ROLLBACK_COMPLETE", NULL };
+	SCRIPT(f, steps);
+	f->cfn.stale_looks = 1;
+	deploy_badly(f, ERR_SERVICE, "late; the update was rolled back");
+}
+
+/* The event of its end does not come: the stack itself knows. */
+static void an_end_without_an_event_is_seen(void **state)
+{
 	static const struct fake_step steps[] = {
-		{ "Counter", FUNCTION, "UPDATE_IN_PROGRESS", NULL },
-		{ "Counter", FUNCTION, "UPDATE_IN_PROGRESS", NULL },
-		{ "Counter", FUNCTION, "UPDATE_IN_PROGRESS", NULL },
-		{ "Counter", FUNCTION, "UPDATE_IN_PROGRESS", NULL },
-		{ "Counter", FUNCTION, "UPDATE_IN_PROGRESS", NULL },
-		{ "Counter", FUNCTION, "UPDATE_IN_PROGRESS", NULL },
-		{ "Counter", FUNCTION, "UPDATE_IN_PROGRESS", NULL },
 		{ NULL, NULL, "UPDATE_IN_PROGRESS", NULL },
-		{ "Counter", FUNCTION, "UPDATE_IN_PROGRESS", NULL },
-		{ "Counter", FUNCTION, "UPDATE_FAILED", "late" },
-		{ NULL, NULL, "UPDATE_ROLLBACK_COMPLETE", NULL },
+		{ "Counter", FUNCTION, "UPDATE_COMPLETE", NULL },
 	};
 	struct fixture *f = *state;
 
 	given_stack(f, "UPDATE_COMPLETE");
 	SCRIPT(f, steps);
-	f->cfn.stale_looks = 1;
-	deploy_badly(f, ERR_SERVICE, "late; the update was rolled back");
+	f->cfn.unsaid = "UPDATE_COMPLETE";
+	deploy_well(f);
+	assert_true(f->result.changed);
+	assert_true(f->aws.clock.now_ms - FIXTURE_MS < 60000);
+}
+
+/* The events of a creation are there before the stack calls itself more than a shell. */
+static void a_shell_is_not_at_rest(void **state)
+{
+	struct fixture *f = *state;
+
+	SCRIPT(f, creates);
+	f->cfn.shell_looks = 1;
+	deploy_well(f);
+	assert_string_equal(f->result.stack.status, "CREATE_COMPLETE");
 }
 
 /* ---- stopping ---- */
@@ -1004,6 +1097,8 @@ int main(void)
 		TEST(a_template_that_is_refused_is_the_users_to_mend),
 		TEST(a_failed_set_is_told_and_deleted_with_its_shell),
 		TEST(a_shell_with_somebody_elses_set_stays),
+		TEST(what_was_there_before_is_no_shell_of_ours),
+		TEST(a_shell_that_somebody_else_fills_meanwhile_stays),
 		TEST(a_set_that_cannot_be_deleted_is_told),
 		TEST(the_first_true_failure_of_an_update_is_told),
 		TEST(a_failed_creation_says_how_to_go_on),
@@ -1021,14 +1116,19 @@ int main(void)
 		TEST(endless_contests_end),
 		TEST(a_set_that_failed_for_throttling_is_made_anew),
 		TEST(lost_answers_of_a_creation_make_one_set),
+		TEST(a_set_may_appear_late),
 		TEST(a_creation_without_any_answer_leaves_nothing),
 		TEST(a_lost_answer_of_an_execution_is_looked_after),
 		TEST(an_execution_without_any_answer_is_looked_after),
 		TEST(a_known_token_is_our_own),
 		TEST(long_throttling_is_ridden_out),
 		TEST(an_outage_is_ridden_out_while_an_update_goes_on),
+		TEST(an_outage_is_ridden_out_while_others_are_waited_for),
 		TEST(a_quota_is_told_at_once),
 		TEST(what_the_stack_said_before_is_not_its_end),
+		TEST(a_stack_that_lags_behind_its_events_is_asked_again),
+		TEST(an_end_without_an_event_is_seen),
+		TEST(a_shell_is_not_at_rest),
 		TEST(told_to_stop_before_the_execution_leaves_nothing),
 		TEST(told_to_stop_does_not_take_long),
 		TEST(told_to_stop_during_the_update_says_that_it_goes_on),
