@@ -3,6 +3,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/path.h"
+
 enum part { WHOLE, FRONT, TAIL, ANYWHERE };
 
 #define TEXT(s) s, sizeof(s) - 1
@@ -79,28 +81,13 @@ static bool fits(const struct rule *r, const char *name, size_t n)
 	return false;
 }
 
-static bool leaves_out(enum code_kind kind, const char *name, size_t n)
+bool code_leaves_out(enum code_kind kind, const char *path)
 {
+	const char *name = path_name(path);
+	size_t n = strlen(name);
+
 	for (size_t i = 0; i < sizeof(rules) / sizeof(*rules); i++)
 		if (kind <= rules[i].most && fits(&rules[i], name, n))
 			return true;
 	return false;
-}
-
-bool code_leaves_out(enum code_kind kind, const char *name)
-{
-	return leaves_out(kind, name, strlen(name));
-}
-
-bool code_leaves_out_path(enum code_kind kind, const char *path)
-{
-	for (;;) {
-		size_t n = strcspn(path, "/");
-
-		if (leaves_out(kind, path, n))
-			return true;
-		if (!path[n])
-			return false;
-		path += n + 1;
-	}
 }

@@ -10,12 +10,10 @@ enum code_kind {
 	CODE_READY   /* a layer, or what a command has made: nearly all is meant */
 };
 
-/* Whether a file or folder is left out, by its own name. Left out of all: git's and crc's own
+/* Whether a file or folder is left out, by the last name of its path. Left out of all: git's and crc's own
  * folders, Terraform's state, and what only this machine can use. Out of source, and with
  * Python most of all: what tools leave behind, as SAM's builder has it; but libraries (*.so)
  * stay, since a function whose dependencies are committed needs them. */
-bool code_leaves_out(enum code_kind kind, const char *name);
-/* The same of all the names of a path. */
-bool code_leaves_out_path(enum code_kind kind, const char *path);
+bool code_leaves_out(enum code_kind kind, const char *path);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/path.h"
 #include "base/str.h"
 
 #define BLANKS " \t\r\v\f"
@@ -230,17 +231,6 @@ bool requirement_is_in_runtime(const struct requirement *r)
 	       (str_eq(r->text, "boto3") || str_eq(r->text, "botocore"));
 }
 
-/* Takes the last name off a path. False: there is none. */
-static bool go_up(struct buf *path)
-{
-	const char *slash = strrchr(path->data, '/');
-
-	if (!path->len)
-		return false;
-	buf_truncate(path, slash ? (size_t)(slash - path->data) : 0);
-	return true;
-}
-
 const char *requirement_path(const char *folder, const char *text, struct arena *arena)
 {
 	CLEANUP(buf) struct buf path = BUF_INIT(8192);
@@ -250,16 +240,7 @@ const char *requirement_path(const char *folder, const char *text, struct arena 
 	if (*text == '/' || *text == '~' || strstr(text, "${"))
 		return NULL;
 	buf_str(&path, folder);
-	while (*text) {
-		size_t n = strcspn(text, "/");
-
-		if (n == 2 && text[0] == '.' && text[1] == '.') {
-			if (!go_up(&path))
-				return NULL;
-		} else if (n && !(n == 1 && *text == '.')) {
-			buf_printf(&path, "%s%.*s", path.len ? "/" : "", (int)n, text);
-		}
-		text += n + (text[n] == '/');
-	}
+	if (!path_go(&path, text))
+		return NULL;
 	return path.overflowed ? NULL : arena_strndup(arena, path.data, path.len);
 }

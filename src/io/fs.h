@@ -34,12 +34,12 @@ int fs_remove_tree(const char *path, struct error *err);
 
 /* Folders whose content is not trusted. */
 
-enum fs_kind { FS_FILE, FS_SYMLINK, FS_OTHER };
+enum fs_kind { FS_FILE, FS_SYMLINK, FS_OTHER, FS_FOLDER };
 
 struct fs_item {
-	const char *path; /* relative to the root; bytes as they are; borrowed */
-	enum fs_kind kind;
-	bool executable; /* by its owner */
+	const char *path;  /* relative to the root; bytes as they are; borrowed */
+	enum fs_kind kind; /* a walk does not show folders */
+	bool executable;   /* by its owner */
 	int64_t size;
 };
 
@@ -54,6 +54,14 @@ struct fs_visitor {
 /* Visits all that is not a folder below root, sorted by the bytes of the paths. The root may
  * be a symbolic link. ERR_NOT_FOUND: there is no such folder. */
 int fs_walk(const char *root, const struct fs_visitor *visitor, struct error *err);
+
+/* What a path below root is, reached through no symbolic link and not following one. Errors
+ * as of fs_open_beneath; out->path is path. */
+int fs_look_beneath(const char *root, const char *path, struct fs_item *out,
+		    struct error *err);
+/* Appends what a symbolic link below root says. ERR_UNSUPPORTED: it is none. */
+int fs_link_beneath(const char *root, const char *path, struct buf *out,
+		    struct error *err);
 
 /* An open regular file, and what it was like when it was opened. */
 struct fs_file {

@@ -12,7 +12,7 @@
 #include "io/fd.h"
 #include "io/fs_private.h"
 
-enum { PIECE = 64 << 10 };
+enum { PIECE = 64 << 10, LINK_MOST = 4097 };
 
 void fs_file_release(struct fs_file *f)
 {
@@ -124,35 +124,100 @@ static bool part_is_plain(const char *part)
 	return *part && strcmp(part, ".") != 0 && strcmp(part, "..") != 0;
 }
 
-int fs_open_beneath(const char *root, const char *path, struct fs_file *out,
-		    struct error *err)
+/* Opens the folder that a path below root is in, through no link. *name is the path's last
+ * part, within path. -1 and err: there is none, or the path is not plain. */
+static int open_parent(const char *root, const char *path, const char **name,
+		       struct error *err)
 {
 	CLEANUP_PTR(mem) char *copy = xstrdup(path);
 	CLEANUP(fd) int at = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	char *next = copy;
+	char *part = copy;
+	char *slash;
 
 	if (at < 0)
 		return fs_fail(err, "open", root);
-	while (next) {
-		const char *part = next;
+	for (; (slash = strchr(part, '/')) != NULL; part = slash + 1) {
 		int fd;
 
-		next = strchr(part, '/');
-		if (next)
-			*next++ = '\0';
+		*slash = '\0';
 		if (!part_is_plain(part))
-			return error_set(err, ERR_USAGE, "%s: not a plain relative path",
-					 path);
-		fd = open_part(at, part, next ? O_DIRECTORY : 0, path, err);
+			break;
+		fd = open_part(at, part, O_DIRECTORY, path, err);
 		if (fd < 0)
 			return -1;
 		fd_release(&at);
 		at = fd;
 	}
-	if (check_opened(at, path, out, err) < 0)
+	if (!part_is_plain(part))
+		return error_set(err, ERR_USAGE, "%s: not a plain relative path", path);
+	*name = path + (part - copy);
+	return fd_take(&at);
+}
+
+int fs_open_beneath(const char *root, const char *path, struct fs_file *out,
+		    struct error *err)
+{
+	const char *name = NULL;
+	CLEANUP(fd) int parent = open_parent(root, path, &name, err);
+	CLEANUP(fd) int fd = -1;
+
+	if (parent < 0)
 		return -1;
-	(void)fd_take(&at);
+	fd = open_part(parent, name, 0, path, err);
+	if (fd < 0 || check_opened(fd, path, out, err) < 0)
+		return -1;
+	(void)fd_take(&fd);
 	return 0;
+}
+
+struct fs_item fs_item_of(const char *path, mode_t mode, int64_t size)
+{
+	return (struct fs_item){
+		.path = path,
+		.kind = S_ISREG(mode)   ? FS_FILE
+			: S_ISLNK(mode) ? FS_SYMLINK
+			: S_ISDIR(mode) ? FS_FOLDER
+					: FS_OTHER,
+		.executable = (mode & S_IXUSR) != 0,
+		.size = size,
+	};
+}
+
+int fs_look_beneath(const char *root, const char *path, struct fs_item *out,
+		    struct error *err)
+{
+	const char *name = NULL;
+	CLEANUP(fd) int parent = open_parent(root, path, &name, err);
+	struct stat st;
+
+	if (parent < 0)
+		return -1;
+	if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return fs_fail(err, "look at", path);
+	*out = fs_item_of(path, st.st_mode, st.st_size);
+	return 0;
+}
+
+int fs_link_beneath(const char *root, const char *path, struct buf *out,
+		    struct error *err)
+{
+	const char *name = NULL;
+	CLEANUP(fd) int parent = open_parent(root, path, &name, err);
+	char target[LINK_MOST];
+	ssize_t n;
+
+	if (parent < 0)
+		return -1;
+	n = readlinkat(parent, name, target, sizeof(target));
+	if (n < 0 && errno == EINVAL)
+		return error_set(err, ERR_UNSUPPORTED, "%s: not a symbolic link", path);
+	if (n < 0)
+		return fs_fail(err, "read", path);
+	if (n == LINK_MOST)
+		return error_set(err, ERR_TOO_BIG, "%s: a symbolic link of %d bytes",
+				 path, LINK_MOST);
+	buf_add(out, target, (size_t)n);
+	return buf_check(out, path, err);
 }
 
 /* The three digests of one stream of bytes. */

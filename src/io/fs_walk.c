@@ -138,20 +138,14 @@ static int walk_into(struct walk *w, int at, const struct name *n, struct error 
 
 static int walk_name(struct walk *w, int at, const struct name *n, struct error *err)
 {
-	struct fs_item item = {
-		.kind = S_ISREG(n->mode)   ? FS_FILE
-			: S_ISLNK(n->mode) ? FS_SYMLINK
-					   : FS_OTHER,
-		.executable = (n->mode & S_IXUSR) != 0,
-		.size = n->size,
-	};
+	struct fs_item item;
 
 	buf_str(&w->path, n->text);
 	if (buf_check(&w->path, "path", err) < 0)
 		return -1;
 	if (S_ISDIR(n->mode))
 		return walk_into(w, at, n, err);
-	item.path = w->path.data;
+	item = fs_item_of(w->path.data, n->mode, n->size);
 	return w->visitor->visit(w->visitor->ctx, &item, err);
 }
 

@@ -240,6 +240,49 @@ static void test_fs_open__beneath_only(void **state)
 	}
 }
 
+static void test_fs_look__says_what_is_there(void **state)
+{
+	static const struct {
+		const char *path;
+		enum error_code code;
+		enum fs_kind kind;
+		const char *target; /* of a link */
+	} cases[] = {
+		{ "a/file", ERR_NONE, FS_FILE, NULL },
+		{ "a", ERR_NONE, FS_FOLDER, NULL },
+		{ "a/fifo", ERR_NONE, FS_OTHER, NULL },
+		{ "a/link", ERR_NONE, FS_SYMLINK, "../none" },
+		{ "alias", ERR_NONE, FS_SYMLINK, "a" },
+		{ "alias/file", ERR_UNSUPPORTED, FS_FILE, NULL },
+		{ "none", ERR_NOT_FOUND, FS_FILE, NULL },
+		{ "a/file/x", ERR_NOT_FOUND, FS_FILE, NULL },
+		{ "a/..", ERR_USAGE, FS_FILE, NULL },
+	};
+
+	(void)state;
+	make("l/a");
+	put("l/a/file", "content");
+	assert_int_equal(chmod("l/a/file", 0700), 0);
+	assert_int_equal(mkfifo("l/a/fifo", 0600), 0);
+	assert_int_equal(symlink("../none", "l/a/link"), 0);
+	assert_int_equal(symlink("a", "l/alias"), 0);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		CLEANUP(buf) struct buf target = BUF_INIT(100);
+		struct error err = ERROR_INIT;
+		struct fs_item item = { .kind = FS_FILE };
+		int rc = fs_look_beneath("l", cases[i].path, &item, &err);
+
+		if (err.code != cases[i].code || item.kind != cases[i].kind)
+			fail_msg("%s: %d, %s", cases[i].path, rc, err.msg);
+		if (rc < 0)
+			continue;
+		rc = fs_link_beneath("l", cases[i].path, &target, &err);
+		assert_int_equal(rc == 0, cases[i].target != NULL);
+		assert_string_equal(target.data, cases[i].target ? cases[i].target : "");
+		assert_int_equal(item.executable && item.kind == FS_FILE, i == 0);
+	}
+}
+
 static void test_fs_file__a_change_is_noticed(void **state)
 {
 	CLEANUP(fs_file) struct fs_file f = FS_FILE_INIT;
@@ -352,6 +395,7 @@ int main(void)
 		TEST(test_fs_walk__sorted_by_bytes_and_kinds_told),
 		TEST(test_fs_walk__failures),
 		TEST(test_fs_open__beneath_only),
+		TEST(test_fs_look__says_what_is_there),
 		TEST(test_fs_file__a_change_is_noticed),
 		TEST(test_fs_digest__file_and_bytes_agree_with_the_programs),
 		TEST(test_fs_digest__larger_than_a_piece),
