@@ -6,7 +6,7 @@ from urllib.parse import unquote, urlsplit
 from .cfn_kinds import kind_of
 from .cfn_operations import Delete, Deploy
 from .cfn_protocol import invalid
-from .cfn_sets import PendingSet, check_capabilities
+from .cfn_sets import UNCHANGED, UNCHANGED_TRANSFORMED, PendingSet, check_capabilities
 from .cfn_stacks import ChangeSet, Stack
 from .cfn_template import capabilities_needed, check, check_rules, load, parameter_values, transforms_of
 from .errors import AwsError
@@ -214,8 +214,7 @@ class Api:
             raise invalid(f"Stack [{stack.id}] cannot be deleted while in status {stack.status}")
         if p.get("RetainResources") and stack.status != "DELETE_FAILED":
             raise invalid(f"Invalid operation on stack [{stack.id}]. The specified stack is not in DELETE_FAILED state: RetainResources is not allowed")
-        for found in stack.change_sets.values():
-            found.execution = "OBSOLETE" if found.execution == "AVAILABLE" else found.execution
+        stack.overtake()
         self.engine.start(Delete(self.engine, stack, p.get("RetainResources", ()), p.get("ClientRequestToken")))
         return {}
 
@@ -223,6 +222,43 @@ class Api:
         stack = self._stack(p["StackName"], region)
         stack.protected = bool(p["EnableTerminationProtection"])
         return {"StackId": stack.id}
+
+    # Without change sets
+
+    def CreateStack(self, p, region):
+        self.engine.settle()
+        if (region, p["StackName"]) in self.engine.live:
+            raise AwsError(400, "AlreadyExistsException", f"Stack [{p['StackName']}] already exists")
+        stack = Stack(p["StackName"], region, self.engine.account, self.engine.clock.now())
+        made = self._direct_set(stack, p, "CREATE")
+        stack.protected, stack.status = p.get("EnableTerminationProtection", False), "REVIEW_IN_PROGRESS"
+        self._keep(stack)
+        made.on_failure = p.get("OnFailure")
+        self._execute(made, p.get("ClientRequestToken"), p)
+        return {"StackId": stack.id}
+
+    def UpdateStack(self, p, region):
+        stack = self._stack(p["StackName"], region, "Stack [{}] does not exist")
+        self._check_state(stack, "UPDATE", p)
+        self._execute(self._direct_set(stack, p, "UPDATE"), p.get("ClientRequestToken"), p)
+        return {"StackId": stack.id}
+
+    def _direct_set(self, stack, p, kind):
+        """What a request without a change set comes to. Transforms need a capability of their own then."""
+        text = self._template_text(p, stack.body)
+        template = load(text)
+        self._checked(template)
+        values = parameter_values(template, p.get("Parameters", []), stack.parameters)
+        if transforms_of(template) and "CAPABILITY_AUTO_EXPAND" not in p.get("Capabilities", []):
+            raise AwsError(400, "InsufficientCapabilitiesException", "Requires capabilities : [CAPABILITY_AUTO_EXPAND]")
+        check_rules(template, stack.resolver(template, values, self.engine.exported))
+        made = self._new_set(stack, p, kind, text, template, values)
+        made.id = None
+        try:
+            PendingSet.at_once(self.engine, made)
+        except AwsError as error:
+            raise invalid(UNCHANGED_TRANSFORMED) if error.message == UNCHANGED else error from None
+        return made
 
     # Change sets
 
@@ -245,19 +281,22 @@ class Api:
         stack = stack or Stack(p["StackName"], region, self.engine.account, self.engine.clock.now())
         check_rules(template, stack.resolver(template, values, self.engine.exported))
         if new:
-            self.engine.live[region, stack.name] = self.engine.every[stack.id] = stack
+            self._keep(stack)
             stack.turn("REVIEW_IN_PROGRESS", stack.created, "User Initiated")
-        made = self._made_set(stack, p, kind, text, template, values)
+        made = self._new_set(stack, p, kind, text, template, values)
+        stack.change_sets[made.name] = made
+        self.engine.sets_pending.append(PendingSet(self.engine, made))
         return {"Id": made.id, "StackId": stack.id}
 
-    def _made_set(self, stack, p, kind, text, template, values):
-        made = ChangeSet(p["ChangeSetName"], stack, kind, self.engine.clock.now())
+    def _keep(self, stack):
+        self.engine.live[stack.region, stack.name] = self.engine.every[stack.id] = stack
+
+    def _new_set(self, stack, p, kind, text, template, values):
+        made = ChangeSet(p.get("ChangeSetName", ""), stack, kind, self.engine.clock.now())
         made.body, made.template, made.parameters = text, template, values
         made.tags = {t["Key"]: t.get("Value", "") for t in p["Tags"]} if "Tags" in p else dict(stack.tags)
         made.capabilities, made.token = p.get("Capabilities", []), p.get("ClientToken")
         made.description, made.on_failure, made.role = p.get("Description"), p.get("OnStackFailure"), p.get("RoleARN")
-        stack.change_sets[made.name] = made
-        self.engine.sets_pending.append(PendingSet(self.engine, made))
         return made
 
     @staticmethod
@@ -333,13 +372,11 @@ class Api:
 
     def _execute(self, found, token, p):
         stack = found.stack
-        found.execution, found.executed_by = "EXECUTE_IN_PROGRESS", token
-        stack.tokens.add(token)
-        for other in stack.change_sets.values():
-            if other is not found and other.execution == "AVAILABLE":
-                other.execution = "OBSOLETE"
         keep = found.on_failure == "DO_NOTHING" or p.get("DisableRollback", False)
         self.engine.start(Deploy(self.engine, stack, found, token, keep))
+        found.execution, found.executed_by = "EXECUTE_IN_PROGRESS", token
+        stack.tokens.add(token)
+        stack.overtake(found)
 
 
 def _tag_list(tags):

@@ -5,7 +5,7 @@ nobody can tell that nothing happened between two looks.
 """
 from .cfn_changes import changes_of, wanted_resources
 from .cfn_kinds import Failed, Item, NotYet, handler_message, kind_of
-from .cfn_stacks import Resource
+from .cfn_stacks import Resource, outputs_of
 from .errors import AwsError
 
 
@@ -118,6 +118,7 @@ class Somebody(Operation):
     def __init__(self, engine, stack, polls, ms, then):
         super().__init__(engine, stack)
         self.polls = polls
+        stack.overtake()
         stack.turn("UPDATE_IN_PROGRESS", self.now, "User Initiated")
         self.begin([lambda: self.end(then)])
         if ms is not None:
@@ -390,20 +391,9 @@ class Deploy(Operation):
         self.end("UPDATE_COMPLETE")
 
     def _outputs(self):
-        resolver, made = self._resolver(), {}
-        for name, about in (self.set.processed.get("Outputs") or {}).items():
-            if "Condition" in about and not resolver.condition(about["Condition"]):
-                continue
-            export = resolver.resolve(about["Export"]["Name"]) if "Export" in about else None
-            owner = self.engine.exporter(export) if export else None
+        made = outputs_of(self.set.processed, self._resolver())
+        for output in made.values():
+            owner = self.engine.exporter(output["ExportName"]) if "ExportName" in output else None
             if owner is not None and owner is not self.stack:
-                raise AwsError(400, "ValidationError", f"Export with name {export} is already exported by stack {owner.name}.")
-            made[name] = {"OutputKey": name, "OutputValue": _output_text(resolver.resolve(about["Value"])),
-                          **({"Description": about["Description"]} if "Description" in about else {}), **({"ExportName": export} if export else {})}
+                raise AwsError(400, "ValidationError", f"Export with name {output['ExportName']} is already exported by stack {owner.name}.")
         return made
-
-
-def _output_text(value):
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return ",".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,6 +1,8 @@
 """A change set while it is being made: pending, in progress, and then complete or failed."""
 from .cfn_changes import changes_of
 from .cfn_kinds import kind_of
+from .cfn_resolve import NotKnown
+from .cfn_stacks import outputs_of
 from .cfn_template import capabilities_needed, check, transforms_of
 from .cfn_transform import TransformFailed, expand
 from .errors import AwsError
@@ -23,6 +25,13 @@ class PendingSet:
         self.engine, self.set = engine, change_set
         self.began, self.ms, self.wanted = engine.clock.now(), engine.pace.set_ms, engine.pace.polls
 
+    @classmethod
+    def at_once(cls, engine, change_set):
+        """Make it on the spot; raises what would have become its reason."""
+        cls(engine, change_set)._complete()
+        if change_set.status == "FAILED":
+            raise AwsError(400, "InsufficientCapabilitiesException" if change_set.reason.startswith("Requires capabilities") else "ValidationError", change_set.reason)
+
     def advance(self, now):
         """True when it is done with."""
         made = self.set
@@ -43,6 +52,8 @@ class PendingSet:
                 check_capabilities(made.processed, made.capabilities)
             made.changes = changes_of(stack, made.processed, made.parameters, made.tags, self.engine.exported)
             empty = not made.changes and not self._outputs_differ()
+        except NotKnown:     # an output of what will be made
+            empty = False
         except (AwsError, TransformFailed) as error:
             return self._fail(getattr(error, "message", None) or str(error))
         if empty and made.kind != "CREATE":
@@ -51,8 +62,10 @@ class PendingSet:
         return None
 
     def _outputs_differ(self):
-        before = getattr(self.set.stack, "processed", None) or {}
-        return (self.set.processed.get("Outputs") or {}) != (before.get("Outputs") or {}) or self.set.tags != self.set.stack.tags
+        """Outputs alone are worth an update: what they would say, and under which names others import them."""
+        made, stack = self.set, self.set.stack
+        resolver = stack.resolver(made.processed, made.parameters, self.engine.exported)
+        return outputs_of(made.processed, resolver) != stack.outputs or made.tags != stack.tags
 
     def _fail(self, reason):
         self.set.status, self.set.reason = "FAILED", reason

@@ -2,9 +2,25 @@
 import uuid
 
 from .cfn_protocol import invalid
-from .cfn_resolve import NotKnown, Resolver
+from .cfn_resolve import NotKnown, Resolver, as_text
 
 STACK_TYPE = "AWS::CloudFormation::Stack"
+
+
+def outputs_of(template, resolver):
+    """{name: Output of the API}."""
+    made = {}
+    for name, about in (template.get("Outputs") or {}).items():
+        if "Condition" in about and not resolver.condition(about["Condition"]):
+            continue
+        export = resolver.resolve(about["Export"]["Name"]) if "Export" in about else None
+        made[name] = {"OutputKey": name, "OutputValue": _output_text(resolver.resolve(about["Value"])),
+                      **({"Description": about["Description"]} if "Description" in about else {}), **({"ExportName": export} if export else {})}
+    return made
+
+
+def _output_text(value):
+    return ",".join(map(as_text, value)) if isinstance(value, list) else as_text(value)
 
 
 class Resource:
@@ -47,6 +63,12 @@ class Stack:
     @property
     def busy(self):
         return self.status.endswith("_IN_PROGRESS") and self.status != "REVIEW_IN_PROGRESS"
+
+    def overtake(self, chosen=None):
+        """The stack changes: change sets that were made for it as it was are worth nothing any more."""
+        for other in self.change_sets.values():
+            if other is not chosen and other.execution == "AVAILABLE":
+                other.execution = "OBSOLETE"
 
     def turn(self, status, now, reason=None, token=None):
         """A new status of the stack, with its event."""

@@ -42,7 +42,8 @@ def _sam(template, parameters):
     try:
         return translate(template, dict(parameters), _Policies())
     except document_error as error:
-        raise TransformFailed(f"Transform {SAM} failed with: {error.message}") from None
+        causes = "".join(" " + cause.message for cause in getattr(error, "causes", ()))
+        raise TransformFailed(f"Transform {SAM} failed with: {error.message}{causes}") from None
 
 
 @functools.cache

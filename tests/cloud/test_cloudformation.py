@@ -346,10 +346,38 @@ def test_busy(cloud, cfn, stack):
     cloud.make_busy(stack, polls=2)
     why = f"Stack:{made['StackId']} is in UPDATE_IN_PROGRESS state and can not be updated."
     assert message_of(cfn.create_change_set, StackName=stack, ChangeSetName="x", TemplateBody=template()) == ("ValidationError", why)
-    assert message_of(cfn.execute_change_set, ChangeSetName=ready["ChangeSetId"]) == ("ValidationError", why)
     assert [cloud.stack(stack)["StackStatus"] for _ in range(2)] == ["UPDATE_IN_PROGRESS", "UPDATE_COMPLETE"]
-    cfn.execute_change_set(ChangeSetName=ready["ChangeSetId"])
+    # What was made for the stack as it was is worth nothing now.
+    assert message_of(cfn.execute_change_set, ChangeSetName=ready["ChangeSetId"])[1].endswith("cannot be executed in its current execution status of [OBSOLETE]")
+    assert cloud.deploy_stack(stack, template({"Logs": LOGS, "More": LOGS}))["StackStatus"] == "UPDATE_COMPLETE"
+
+
+def test_execution_meets_somebody_else(cloud, cfn, stack):
+    made = cloud.deploy_stack(stack, template())
+    cloud.settings(stack_polls=2)
+    cfn.create_change_set(StackName=stack, ChangeSetName="mine", TemplateBody=template({"Logs": LOGS, "More": LOGS}))
+    cfn.execute_change_set(StackName=stack, ChangeSetName=[cfn.describe_change_set(StackName=stack, ChangeSetName="mine") for _ in range(2)][1]["ChangeSetName"])
+    assert message_of(cfn.create_change_set, StackName=stack, ChangeSetName="theirs", TemplateBody=template()) == (
+        "ValidationError", f"Stack:{made['StackId']} is in UPDATE_IN_PROGRESS state and can not be updated.")
+    assert message_of(cfn.delete_stack, StackName=stack) == ("ValidationError", f"Stack [{made['StackId']}] cannot be deleted while in status UPDATE_IN_PROGRESS")
+
+
+def test_without_change_sets(cloud, cfn, stack, counter):
+    made = cfn.create_stack(StackName=stack, TemplateBody=template(), EnableTerminationProtection=True)
+    assert cloud.await_stack(stack)["StackId"] == made["StackId"] and cloud.stack(stack)["StackStatus"] == "CREATE_COMPLETE"
+    assert "ChangeSetId" not in cloud.stack(stack) and cloud.stack_events(stack)[0] == (stack, "CREATE_IN_PROGRESS", "User Initiated")
+    assert message_of(cfn.create_stack, StackName=stack, TemplateBody=template()) == ("AlreadyExistsException", f"Stack [{stack}] already exists")
+    assert message_of(cfn.update_stack, StackName=stack, TemplateBody=template()) == ("ValidationError", "No updates are to be performed.")
+    cfn.update_stack(StackName=stack, TemplateBody=template({"Logs": LOGS, "More": LOGS}))
     assert cloud.await_stack(stack)["StackStatus"] == "UPDATE_COMPLETE"
+    assert message_of(cfn.delete_stack, StackName=stack) == ("ValidationError", f"Stack [{stack}] cannot be deleted while TerminationProtection is enabled")
+    cfn.update_termination_protection(StackName=stack, EnableTerminationProtection=False)
+    assert cloud.delete_stack(stack)["StackStatus"] == "DELETE_COMPLETE"
+    parameters = [{"ParameterKey": "Bucket", "ParameterValue": "code"}, {"ParameterKey": "Code", "ParameterValue": "a.zip"}]
+    assert message_of(cfn.create_stack, StackName=stack, TemplateBody=COUNTER, Parameters=parameters, Capabilities=["CAPABILITY_IAM"]) == (
+        "InsufficientCapabilitiesException", "Requires capabilities : [CAPABILITY_AUTO_EXPAND]")
+    cfn.create_stack(StackName=stack, TemplateBody=COUNTER, Parameters=parameters, Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"])
+    assert cloud.await_stack(stack)["StackStatus"] == "CREATE_COMPLETE"
 
 
 def test_status_by_order(cloud, stack):
@@ -380,6 +408,7 @@ def test_shell_of_a_stack(cloud, cfn, stack):
 def test_a_set_that_fails_leaves_a_shell(cloud, cfn, stack):
     made = cloud.make_change_set(stack, COUNTER.replace("Handler: app.handler", "Handlr: x"), {"Bucket": "b", "Code": "c"})
     assert made["Status"] == "FAILED" and made["StatusReason"].startswith("Transform AWS::Serverless-2016-10-31 failed with: Invalid Serverless Application Specification document.")
+    assert "Number of errors found: 1. Resource with id [Visit] is invalid." in made["StatusReason"]
     assert cloud.stack(stack)["StackStatus"] == "REVIEW_IN_PROGRESS"
     assert message_of(cfn.execute_change_set, ChangeSetName=made["ChangeSetId"]) == (
         "InvalidChangeSetStatus", f"ChangeSet [{made['ChangeSetId']}] cannot be executed in its current status of [FAILED]")
@@ -459,10 +488,9 @@ def test_parameters(cloud, cfn, stack):
 
 def test_use_previous_template(cloud, cfn, stack):
     cloud.deploy_stack(stack, {**PARAMETERS, "Outputs": {"Name": {"Value": {"Ref": "Name"}}}}, {"Name": "first"})
-    cfn.create_change_set(StackName=stack, ChangeSetName="next", UsePreviousTemplate=True, Parameters=[{"ParameterKey": "Name", "ParameterValue": "next"}])
-    cfn.describe_change_set(StackName=stack, ChangeSetName="next")
-    made = cfn.describe_change_set(StackName=stack, ChangeSetName="next")
-    assert made["Status"] == "CREATE_COMPLETE" or made["StatusReason"].startswith("The submitted information")
+    for name, status in (("next", "CREATE_COMPLETE"), ("first", "FAILED")):     # the output says something else, or does not
+        cfn.create_change_set(StackName=stack, ChangeSetName=name, UsePreviousTemplate=True, Parameters=[{"ParameterKey": "Name", "ParameterValue": name}])
+        assert cfn.describe_change_set(StackName=stack, ChangeSetName=name)["Status"] == status
 
 
 ROLE = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": []}}}
