@@ -343,41 +343,64 @@ static int is_ours_alone(struct stack_job *j, int64_t deadline_ms, struct error 
 	return 1;
 }
 
-/* The id of a stack that still is a shell, or NULL. */
+/* What the stack is; its id and status are empty when it is gone. */
 static int find_shell(struct stack_job *j, int64_t deadline_ms, const char **id,
-		      struct error *err)
+		      const char **status, struct error *err)
 {
 	CLEANUP(aws_request) struct aws_request req = AWS_REQUEST_INIT;
 	CLEANUP(http_response) struct http_response res = HTTP_RESPONSE_INIT;
 	struct cfn_stack stack = { .id = NULL };
 	int rc;
 
-	*id = NULL;
+	*id = *status = "";
 	cfn_stack_request(&req, j->stack_id ? j->stack_id : j->options->name);
 	if (send_last(j, &req, deadline_ms, &res, err) < 0)
 		return is_missing(err) ? 0 : -1;
 	rc = cfn_stack_decode(&res, j->arena, &stack, err);
-	if (rc == 0 && cfn_state_of(stack.status) == CFN_SHELL)
+	if (rc == 0) {
 		*id = stack.id;
+		*status = stack.status;
+	}
 	cfn_stack_release(&stack);
 	return rc;
+}
+
+/* A moment, usually: whoever looks after us is to find nothing. One that takes longer is left
+ * to itself. */
+static int await_no_shell(struct stack_job *j, const char *id, int64_t deadline_ms,
+			  struct error *err)
+{
+	const struct clock *clock = aws_clock(j->options->watch->aws);
+	const char *status = "";
+
+	j->stack_id = id;
+	for (;;) {
+		if (find_shell(j, deadline_ms, &id, &status, err) < 0)
+			return -1;
+		if (!str_eq(status, "DELETE_IN_PROGRESS") ||
+		    clock_monotonic_ms(clock) + DROP_PAUSE_MS >= deadline_ms)
+			return 0;
+		clock_sleep_ms(clock, DROP_PAUSE_MS);
+	}
 }
 
 static int delete_shell(struct stack_job *j, int64_t deadline_ms, struct error *err)
 {
 	CLEANUP(aws_request) struct aws_request req = AWS_REQUEST_INIT;
 	CLEANUP(http_response) struct http_response res = HTTP_RESPONSE_INIT;
-	const char *id;
+	const char *id, *status;
 	int alone = is_ours_alone(j, deadline_ms, err);
 
 	if (alone <= 0)
 		return alone;
-	if (find_shell(j, deadline_ms, &id, err) < 0)
+	if (find_shell(j, deadline_ms, &id, &status, err) < 0)
 		return -1;
-	if (!id)
+	if (cfn_state_of(status) != CFN_SHELL)
 		return 0;
 	cfn_stack_delete_request(&req, id);
-	return send_last(j, &req, deadline_ms, &res, err);
+	if (send_last(j, &req, deadline_ms, &res, err) < 0)
+		return -1;
+	return await_no_shell(j, id, deadline_ms, err);
 }
 
 int stack_set_drop(struct stack_job *j, struct error *err)
@@ -395,5 +418,6 @@ int stack_set_drop(struct stack_job *j, struct error *err)
 	    (had_shell && delete_shell(j, deadline_ms, err) < 0))
 		return error_wrap(err, "change set %s of stack %s was left behind",
 				  j->set, j->options->name);
+	error_clear(err); /* of what was gone already */
 	return 0;
 }

@@ -120,11 +120,11 @@ static void delete_stack(struct fake_cfn *c, const struct fake_seen *seen,
 {
 	(void)seen;
 	c->stack_deleted++;
-	if (str_eq(c->status, "REVIEW_IN_PROGRESS")) {
+	if (str_eq(c->status, "REVIEW_IN_PROGRESS") && !c->shell_stays) {
 		c->exists = c->has_set = false;
 	} else {
 		c->status = "DELETE_IN_PROGRESS";
-		c->busy_looks = 2;
+		c->busy_looks = c->shell_stays ? c->shell_stays : 2;
 		c->rests = c->deleted;
 	}
 	answer(c, reply, "DeleteStack", "");

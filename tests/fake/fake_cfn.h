@@ -70,6 +70,7 @@ struct fake_cfn {
 	size_t n_steps;
 	size_t at;
 	bool running;
+	int shell_stays; /* a shell is seen to be deleted so often */
 	/* what a deletion ends in; NULL: it is gone */
 	const char *deleted;
 	/* how often what took effect */

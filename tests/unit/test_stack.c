@@ -1019,6 +1019,7 @@ static void a_preview_leaves_nothing(void **state)
 		if (i)
 			given_stack(f, "UPDATE_COMPLETE");
 		assert_int_equal(preview(f, &changes), 0);
+		assert_int_equal(f->aws.err.code, ERR_NONE);
 		assert_int_equal(changes.len, 1);
 		assert_string_equal(changes.items[0].name, "Counter");
 		resource_list_release(&changes);
@@ -1027,6 +1028,22 @@ static void a_preview_leaves_nothing(void **state)
 	}
 	assert_int_equal(f->cfn.executed, 0);
 	assert_int_equal(f->cfn.stack_deleted, 1);
+}
+
+static void a_preview_waits_for_its_shell_to_go(void **state)
+{
+	struct fixture *f = *state;
+	struct resource_list changes = { 0 };
+
+	f->cfn.shell_stays = 3;
+	assert_int_equal(preview(f, &changes), 0);
+	assert_false(f->cfn.exists);
+	resource_list_release(&changes);
+	/* But not for ever. */
+	f->cfn.shell_stays = 1000;
+	assert_int_equal(preview(f, &changes), 0);
+	assert_true(f->aws.clock.now_ms - FIXTURE_MS < 10000);
+	resource_list_release(&changes);
 }
 
 static void a_preview_of_nothing_is_empty(void **state)
@@ -1133,6 +1150,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(a_lost_claim_ends_the_following),
 	TEST(an_update_that_takes_too_long_is_told),
 	TEST(a_preview_leaves_nothing),
+	TEST(a_preview_waits_for_its_shell_to_go),
 	TEST(a_preview_of_nothing_is_empty),
 	TEST(a_preview_that_fails_leaves_nothing),
 	TEST(a_preview_that_leaves_something_fails),
