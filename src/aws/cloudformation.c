@@ -115,6 +115,12 @@ void cfn_change_sets_request(struct aws_request *req, const char *stack)
 	simple(req, "ListChangeSets", PAIR("StackName", stack), NO_PAIR);
 }
 
+void cfn_findings_request(struct aws_request *req, const char *id)
+{
+	simple(req, "DescribeEvents", PAIR("ChangeSetName", id),
+	       PAIR("Filters.FailedEvents", "true"));
+}
+
 void cfn_change_set_of(struct aws_request *req, const char *stack)
 {
 	CLEANUP(buf) struct buf form = BUF_INIT(FORM_BYTES);
@@ -321,6 +327,38 @@ bool cfn_change_set_is_empty(const struct cfn_change_set_status *s)
 	return str_eq(s->status, "FAILED") &&
 	       (strstr(s->reason, "didn't contain changes") ||
 		strstr(s->reason, "No updates are to be performed"));
+}
+
+/* Validations, hooks and resources have a field each. */
+static const char *finding_reason(const struct xml_node *event)
+{
+	static const char *const names[] = { "ValidationStatusReason", "HookStatusReason",
+					     "ResourceStatusReason" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (!str_empty(xml_get(event, names[i])))
+			return xml_get(event, names[i]);
+	return NULL;
+}
+
+int cfn_findings_decode(const struct http_response *res, struct arena *arena,
+			struct cfn_findings *out, struct error *err)
+{
+	const struct xml_node *result, *n;
+
+	if (result_of(res, arena, "DescribeEvents", &result, err) < 0)
+		return -1;
+	for (n = xml_child(xml_child(result, "OperationEvents"), "member"); n;
+	     n = xml_next(n))
+		if (finding_reason(n))
+			cfn_findings_push(
+				out,
+				(struct cfn_finding){
+					.logical_id = text_or(n, "LogicalResourceId", ""),
+					.reason = finding_reason(n),
+					.path = text_or(n, "ValidationPath", ""),
+				});
+	return 0;
 }
 
 int cfn_change_sets_decode(const struct http_response *res, struct arena *arena,

@@ -106,6 +106,20 @@ int cfn_change_set_describe_decode(const struct http_response *res, struct arena
 /* True when the set failed because there is nothing to change. */
 bool cfn_change_set_is_empty(const struct cfn_change_set_status *s);
 
+/* What was found wrong with a set that failed, where its reason only says that something was. */
+struct cfn_finding {
+	const char *logical_id; /* "" for the template as a whole */
+	const char *reason;
+	const char *path; /* within the template; "" when not said */
+};
+
+VEC_DEFINE(cfn_findings, struct cfn_finding);
+
+void cfn_findings_request(struct aws_request *req, const char *id);
+/* Appends to *out. */
+int cfn_findings_decode(const struct http_response *res, struct arena *arena,
+			struct cfn_findings *out, struct error *err);
+
 /* Rollback is asked for in so many words: the API's default is not what its name says.
  * token as in cfn_change_set: letters, digits and '-'. */
 void cfn_change_set_execute_request(struct aws_request *req, const char *id,

@@ -107,6 +107,11 @@ static void sets_request(struct aws_request *req)
 	cfn_change_sets_request(req, "s");
 }
 
+static void findings_request(struct aws_request *req)
+{
+	cfn_findings_request(req, "c");
+}
+
 static void test_cloudformation__requests(void **state)
 {
 	static const struct {
@@ -121,6 +126,8 @@ static void test_cloudformation__requests(void **state)
 		  FORM("GetTemplate", "&StackName=s&TemplateStage=Processed") },
 		{ resources_request, "ListStackResources",
 		  FORM("ListStackResources", "&StackName=s&NextToken=n") },
+		{ findings_request, "DescribeEvents",
+		  FORM("DescribeEvents", "&ChangeSetName=c&Filters.FailedEvents=true") },
 		{ sets_request, "ListChangeSets",
 		  FORM("ListChangeSets", "&StackName=s") },
 		{ describe_request, "DescribeChangeSet",
