@@ -173,10 +173,40 @@ static const struct {
 	{ "Internal error", ERR_SERVICE },
 };
 
-/* 0: it failed for nobody's fault. */
-static int judge_failure(const struct stack_job *j, const struct cfn_change_set_status *s,
-			 struct error *err)
+static void print_findings(const struct cfn_findings *findings, struct buf *out)
 {
+	for (size_t i = 0; i < findings->len; i++) {
+		const struct cfn_finding *f = &findings->items[i];
+
+		buf_printf(out, "; %s%s%.300s%s%.200s", f->logical_id,
+			   *f->logical_id ? ": " : "", f->reason, *f->path ? ", at " : "",
+			   f->path);
+	}
+}
+
+/* Validations before a set is made say what they found only in its events. */
+static void add_findings(struct stack_job *j, struct poll *p,
+			 const struct cfn_change_set_status *s, struct buf *out)
+{
+	CLEANUP(aws_request) struct aws_request req = AWS_REQUEST_INIT;
+	CLEANUP(http_response) struct http_response res = HTTP_RESPONSE_INIT;
+	CLEANUP(cfn_findings) struct cfn_findings findings = { 0 };
+	struct error ignored = ERROR_INIT; /* the set's reason says that it failed */
+
+	if (!strstr(s->reason, "DescribeEvents"))
+		return;
+	cfn_findings_request(&req, j->set);
+	cfn_change_set_of(&req, j->stack_id ? j->stack_id : j->options->name);
+	if (poll_send(p, &req, POLL_THROTTLED, &res, &ignored) == 0 &&
+	    cfn_findings_decode(&res, j->arena, &findings, &ignored) == 0)
+		print_findings(&findings, out);
+}
+
+/* 0: it failed for nobody's fault. */
+static int judge_failure(struct stack_job *j, struct poll *p,
+			 const struct cfn_change_set_status *s, struct error *err)
+{
+	CLEANUP(buf) struct buf findings = BUF_INIT(ERROR_MSG_MAX);
 	enum error_code code = ERR_CONFIG;
 
 	if (strstr(s->reason, "Rate exceeded"))
@@ -186,9 +216,11 @@ static int judge_failure(const struct stack_job *j, const struct cfn_change_set_
 	for (size_t i = 0; i < sizeof(blames) / sizeof(*blames); i++)
 		if (strstr(s->reason, blames[i].words))
 			code = blames[i].code;
-	return error_set(err, code, "stack %s: the change set failed: %s",
+	add_findings(j, p, s, &findings);
+	return error_set(err, code, "stack %s: the change set failed: %s%s",
 			 j->options->name,
-			 *s->reason ? s->reason : "CloudFormation does not say why");
+			 *s->reason ? s->reason : "CloudFormation does not say why",
+			 findings.data);
 }
 
 int stack_set_make(struct stack_job *j, struct cfn_change_set_status *out,
@@ -207,7 +239,7 @@ int stack_set_make(struct stack_job *j, struct cfn_change_set_status *out,
 	if (rc < 1 || cfn_change_set_is_empty(out))
 		return rc;
 	if (!str_eq(out->status, "CREATE_COMPLETE"))
-		return judge_failure(j, out, err);
+		return judge_failure(j, &poll, out, err);
 	return read_pages(j, &poll, out, err);
 }
 

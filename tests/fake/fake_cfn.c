@@ -241,6 +241,13 @@ static void describe_set(struct fake_cfn *c, const struct fake_seen *seen,
 						       : ""));
 }
 
+static void describe_findings(struct fake_cfn *c, const struct fake_seen *seen,
+			      struct fake_reply *reply)
+{
+	if (find_set(c, seen, reply) && form_get(c, seen, "Filters.FailedEvents"))
+		answer(c, reply, "DescribeEvents", c->findings);
+}
+
 static void delete_set(struct fake_cfn *c, const struct fake_seen *seen,
 		       struct fake_reply *reply)
 {
@@ -297,13 +304,10 @@ static const struct {
 	void (*serve)(struct fake_cfn *c, const struct fake_seen *seen,
 		      struct fake_reply *reply);
 } actions[] = {
-	{ "DescribeStacks", describe_stacks },
-	{ "DeleteStack", delete_stack },
-	{ "DescribeStackEvents", describe_events },
-	{ "CreateChangeSet", create_set },
-	{ "DescribeChangeSet", describe_set },
-	{ "DeleteChangeSet", delete_set },
-	{ "ListChangeSets", list_sets },
+	{ "DescribeStacks", describe_stacks },      { "DeleteStack", delete_stack },
+	{ "DescribeStackEvents", describe_events }, { "CreateChangeSet", create_set },
+	{ "DescribeChangeSet", describe_set },      { "DeleteChangeSet", delete_set },
+	{ "DescribeEvents", describe_findings },    { "ListChangeSets", list_sets },
 	{ "ExecuteChangeSet", execute_set },
 };
 
@@ -351,6 +355,7 @@ void fake_cfn_init(struct fake_cfn *c, struct fake_http *http)
 		.capabilities = "",
 		.outputs = "",
 		.set_status = "CREATE_COMPLETE",
+		.findings = "",
 		.changes = "",
 	};
 	http->serve = serve;

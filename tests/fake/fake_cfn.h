@@ -60,7 +60,8 @@ struct fake_cfn {
 	int set_looks; /* before it is made */
 	const char *set_status;
 	const char *set_reason;
-	const char *changes; /* XML, of each page */
+	const char *findings; /* XML, of DescribeEvents */
+	const char *changes;  /* XML, of each page */
 	const char *changes_2;
 	const char *other_set; /* somebody else's, in the same stack */
 	const char

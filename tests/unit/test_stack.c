@@ -475,6 +475,31 @@ static void a_failed_set_is_told_and_deleted_with_its_shell(void **state)
 	}
 }
 
+static void findings_of_early_validation_are_told(void **state)
+{
+	static const char *const reason =
+		"The following hook(s)/validation failed: "
+		"[AWS::EarlyValidation::PropertyValidation]. To troubleshoot Early "
+		"Validation errors, use the DescribeEvents API for detailed failure "
+		"information.";
+	struct fixture *f = *state;
+
+	f->cfn.set_status = "FAILED";
+	f->cfn.set_reason = reason;
+	f->cfn.findings =
+		"<OperationEvents><member><LogicalResourceId>Counter</LogicalResourceId>"
+		"<ValidationStatusReason>Timeout is no number</ValidationStatusReason>"
+		"<ValidationPath>/Resources/Counter/Properties/Timeout</ValidationPath>"
+		"</member><member><HookStatusReason>too open</HookStatusReason></member>"
+		"</OperationEvents>";
+	deploy_badly(f, ERR_CONFIG,
+		     "information.; Counter: Timeout is no number, at "
+		     "/Resources/Counter/Properties/Timeout; too open");
+	fake_cfn_fail(&f->cfn, "DescribeEvents", 1, 403, "AccessDenied", "not allowed");
+	deploy_badly(f, ERR_CONFIG, reason);
+	assert_nothing_left(f);
+}
+
 static void a_shell_with_somebody_elses_set_stays(void **state)
 {
 	struct fixture *f = *state;
@@ -1111,6 +1136,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(missing_capabilities_are_quoted),
 	TEST(a_template_that_is_refused_is_the_users_to_mend),
 	TEST(a_failed_set_is_told_and_deleted_with_its_shell),
+	TEST(findings_of_early_validation_are_told),
 	TEST(a_shell_with_somebody_elses_set_stays),
 	TEST(what_was_there_before_is_no_shell_of_ours),
 	TEST(a_shell_that_somebody_else_fills_meanwhile_stays),
