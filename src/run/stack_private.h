@@ -30,6 +30,8 @@ struct stack_job {
 
 /* ---- stack_state.c ---- */
 
+/* The error says that the stack, or the set that was asked for, is not there. */
+bool stack_is_missing(const struct error *err);
 /* Reads the stack; by its id if that is not NULL. */
 int stack_look(struct stack_job *j, const char *id, struct poll *p,
 	       enum poll_patience patience, struct error *err);
@@ -44,6 +46,9 @@ int stack_settle(struct stack_job *j, struct error *err);
 int stack_set_make(struct stack_job *j, struct cfn_change_set_status *out,
 		   struct error *err);
 int stack_set_execute(struct stack_job *j, struct error *err);
+
+/* ---- stack_drop.c ---- */
+
 /* Deletes a set that was not executed, and the shell that was made for it, unless somebody
  * else's set is in it. Soon done, or failed; also after the run was cancelled. */
 int stack_set_drop(struct stack_job *j, struct error *err);

@@ -9,6 +9,11 @@
 
 static const struct poll_pace pace = { .first_ms = 2000, .most_ms = 10000 };
 
+bool stack_is_missing(const struct error *err)
+{
+	return err->code == ERR_NOT_FOUND || cfn_stack_is_absent(err);
+}
+
 static void forget(struct stack_job *j)
 {
 	cfn_stack_release(&j->stack);
