@@ -145,6 +145,7 @@ static int read_tree(struct template_reader *r)
 	struct template *t = r->t;
 	int json = yaml_json_parse(&t->arena, t->name, t->text, t->len, &r->root, r->err);
 
+	r->is_json = json > 0;
 	if (json > 0 || (json == 0 && yaml_parse(&t->arena, t->name, t->text, t->len,
 						 &r->root, r->err) == 0))
 		return 0;

@@ -250,6 +250,8 @@ static int replace_code(struct template_reader *r, const struct template_subject
 	code.line = node->line;
 	code.column = node->column;
 	set_span(&code, place, r->t->text);
+	if (r->is_json)
+		code.quote = '"'; /* instead of null, too */
 	if (place->is_global) {
 		code.resource = "Globals";
 		code.uses = !r->globals_used;

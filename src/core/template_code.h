@@ -10,6 +10,7 @@
 struct template_reader {
 	struct template *t;
 	const struct yaml_node *root;
+	bool is_json;
 	const struct yaml_node *globals; /* of functions, or NULL */
 	bool globals_used;               /* their code is some function's */
 	struct error *err;

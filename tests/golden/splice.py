@@ -36,6 +36,14 @@ def check(data, answer):
     check_meaning(data, answer)
 
 
+def is_json(data):
+    try:
+        json.loads(data.decode("utf-8-sig"))
+    except ValueError:
+        return False
+    return True
+
+
 def written(data, code):
     """What must stand in place of a code's bytes: quoted as they were, or a property."""
     key = model.key_of(code["path"])
@@ -49,17 +57,14 @@ def written(data, code):
                 f'"{code["property"]}": "{uri}", ']
     if code["form"] == "object":
         return [f'{{"S3Bucket": "b", "S3Key": "{key}"}}']
-    quote = chr(original[0]) if original[0] in b"\"'" else ""
+    quote = chr(original[0]) if original[0] in b"\"'" else '"' * is_json(data)
     return [quote + uri + quote]
 
 
 def read_value(data, start, original):
     """A scalar as it stands in the data: blocks count from the indentation of their key."""
-    if original[0] == '"' and data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{":
-        try:
-            return json.loads(original)
-        except ValueError:
-            pass
+    if is_json(data):
+        return str(json.loads(original))
     line = re.split(rb"[\r\n]", data[:start])[-1]
     indent = len(line) - len(line.lstrip(b" "))
     node = yaml.compose(f"{' ' * indent}k: {original}\n", Loader=yaml.BaseLoader).value[0][1]
