@@ -21,7 +21,7 @@ deps() {
 	python) python_ready ;;
 	test)
 		llvm_pick
-		debian "${BUILD_PACKAGES[@]}" libcmocka-dev shellcheck \
+		debian "${BUILD_PACKAGES[@]}" libcmocka-dev shellcheck unzip \
 			"clang-$LLVM" "clang-format-$LLVM" "clang-tidy-$LLVM" "libclang-rt-$LLVM-dev"
 		python_ready
 		;;
