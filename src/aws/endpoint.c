@@ -23,21 +23,25 @@ static const struct service {
 
 static const struct partition {
 	const char *prefix; /* of its regions; "" takes all others */
+	const char *name;   /* in ARNs */
 	const char *suffix;
 	const char *dual_suffix;
 	const char *global_region; /* NULL: hosts of global services name no region */
 	const char *global_signs;  /* the region that global services are signed for */
 } partitions[] = {
-	{ "cn-", "amazonaws.com.cn", "api.amazonwebservices.com.cn", "cn-northwest-1",
-	  "cn-northwest-1" },
-	{ "us-gov-", "amazonaws.com", "api.aws", NULL, "us-gov-west-1" },
-	{ "us-isob-", "sc2s.sgov.gov", "api.aws.scloud", NULL, "us-isob-east-1" },
-	{ "us-isof-", "csp.hci.ic.gov", "api.aws.hci.ic.gov", NULL, "us-isof-south-1" },
-	{ "us-iso-", "c2s.ic.gov", "api.aws.ic.gov", NULL, "us-iso-east-1" },
-	{ "eu-isoe-", "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk", NULL,
+	{ "cn-", "aws-cn", "amazonaws.com.cn", "api.amazonwebservices.com.cn",
+	  "cn-northwest-1", "cn-northwest-1" },
+	{ "us-gov-", "aws-us-gov", "amazonaws.com", "api.aws", NULL, "us-gov-west-1" },
+	{ "us-isob-", "aws-iso-b", "sc2s.sgov.gov", "api.aws.scloud", NULL,
+	  "us-isob-east-1" },
+	{ "us-isof-", "aws-iso-f", "csp.hci.ic.gov", "api.aws.hci.ic.gov", NULL,
+	  "us-isof-south-1" },
+	{ "us-iso-", "aws-iso", "c2s.ic.gov", "api.aws.ic.gov", NULL, "us-iso-east-1" },
+	{ "eu-isoe-", "aws-iso-e", "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk", NULL,
 	  "eu-isoe-west-1" },
-	{ "eusc-", "amazonaws.eu", "api.amazonwebservices.eu", NULL, "eusc-de-east-1" },
-	{ "", "amazonaws.com", "api.aws", NULL, "us-east-1" },
+	{ "eusc-", "aws-eusc", "amazonaws.eu", "api.amazonwebservices.eu", NULL,
+	  "eusc-de-east-1" },
+	{ "", "aws", "amazonaws.com", "api.aws", NULL, "us-east-1" },
 };
 
 static const struct partition *find_partition(const char *region)
@@ -47,6 +51,16 @@ static const struct partition *find_partition(const char *region)
 	while (!str_starts(region, p->prefix))
 		p++;
 	return p;
+}
+
+const char *endpoint_suffix(const char *region)
+{
+	return find_partition(region)->suffix;
+}
+
+const char *endpoint_partition(const char *region)
+{
+	return find_partition(region)->name;
 }
 
 const char *endpoint_service_name(enum aws_service service)

@@ -47,6 +47,10 @@ int endpoint_resolve(const struct endpoint_settings *settings,
 /* "s3": the name that is signed for. */
 const char *endpoint_service_name(enum aws_service service);
 
+/* Of the partition that a region is in: "amazonaws.com", and "aws" as ARNs begin. */
+const char *endpoint_suffix(const char *region);
+const char *endpoint_partition(const char *region);
+
 /* The value of NAME in an environment; NULL: not set, or empty. */
 const char *env_get(const char *const *env, const char *name);
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "aws/endpoint.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "codec/encode.h"
@@ -502,4 +503,94 @@ int s3_multipart_list(struct aws *aws, const char *bucket, const char *prefix,
 			return -1;
 	}
 	return 0;
+}
+
+/* ---- buckets ---- */
+
+static void start_setting(struct aws_request *req, const char *operation,
+			  const char *bucket, const char *name, const struct buf *body)
+{
+	start(req, operation, "PUT", bucket, "");
+	aws_request_param(req, name, "");
+	aws_request_header(req, "Content-Type",
+			   *body->data == '{' ? "application/json" : "application/xml");
+	add_content_md5(req, body->data, body->len);
+	req->body = (struct http_body){
+		.bytes = arena_memdup(&req->arena, body->data, body->len),
+		.len = (int64_t)body->len,
+	};
+}
+
+void s3_bucket_create_request(struct aws_request *req, const char *bucket,
+			      const char *region)
+{
+	CLEANUP(buf) struct buf body = BUF_INIT(4096);
+
+	start(req, "CreateBucket", "PUT", bucket, "");
+	req->region = arena_strdup(&req->arena, region);
+	/* The oldest region is the one that has no name here. */
+	if (str_eq(region, "us-east-1"))
+		return;
+	xml_open(&body, "CreateBucketConfiguration", S3_XML_NAMESPACE);
+	xml_element(&body, "LocationConstraint", region);
+	xml_close(&body, "CreateBucketConfiguration");
+	aws_request_header(req, "Content-Type", "application/xml");
+	req->body = (struct http_body){
+		.bytes = arena_memdup(&req->arena, body.data, body.len),
+		.len = (int64_t)body.len,
+	};
+}
+
+void s3_bucket_delete_request(struct aws_request *req, const char *bucket)
+{
+	start(req, "DeleteBucket", "DELETE", bucket, "");
+}
+
+void s3_bucket_private_request(struct aws_request *req, const char *bucket)
+{
+	static const char *const all[] = { "BlockPublicAcls", "IgnorePublicAcls",
+					   "BlockPublicPolicy", "RestrictPublicBuckets" };
+	CLEANUP(buf) struct buf body = BUF_INIT(4096);
+
+	xml_open(&body, "PublicAccessBlockConfiguration", S3_XML_NAMESPACE);
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
+		xml_element(&body, all[i], "true");
+	xml_close(&body, "PublicAccessBlockConfiguration");
+	start_setting(req, "PutPublicAccessBlock", bucket, "publicAccessBlock", &body);
+}
+
+void s3_bucket_tls_request(struct aws_request *req, const char *bucket,
+			   const char *region)
+{
+	CLEANUP(buf) struct buf body = BUF_INIT(4096);
+	const char *partition = endpoint_partition(region);
+
+	buf_printf(&body,
+		   "{\"Version\":\"2012-10-17\",\"Statement\":[{\"Sid\":\"TlsOnly\","
+		   "\"Effect\":\"Deny\",\"Principal\":\"*\",\"Action\":\"s3:*\","
+		   "\"Resource\":[\"arn:%s:s3:::%s\",\"arn:%s:s3:::%s/*\"],"
+		   "\"Condition\":{\"Bool\":{\"aws:SecureTransport\":\"false\"}}}]}",
+		   partition, bucket, partition, bucket);
+	start_setting(req, "PutBucketPolicy", bucket, "policy", &body);
+}
+
+void s3_bucket_tidy_request(struct aws_request *req, const char *bucket, int days)
+{
+	CLEANUP(buf) struct buf body = BUF_INIT(4096);
+	char number[12];
+
+	snprintf(number, sizeof(number), "%d", days);
+	xml_open(&body, "LifecycleConfiguration", S3_XML_NAMESPACE);
+	xml_open(&body, "Rule", NULL);
+	xml_element(&body, "ID", "abort-unfinished-uploads");
+	xml_open(&body, "Filter", NULL);
+	xml_element(&body, "Prefix", "");
+	xml_close(&body, "Filter");
+	xml_element(&body, "Status", "Enabled");
+	xml_open(&body, "AbortIncompleteMultipartUpload", NULL);
+	xml_element(&body, "DaysAfterInitiation", number);
+	xml_close(&body, "AbortIncompleteMultipartUpload");
+	xml_close(&body, "Rule");
+	xml_close(&body, "LifecycleConfiguration");
+	start_setting(req, "PutBucketLifecycleConfiguration", bucket, "lifecycle", &body);
 }

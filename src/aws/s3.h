@@ -108,4 +108,19 @@ int s3_multipart_list(struct aws *aws, const char *bucket, const char *prefix,
 				   struct error *err),
 		      void *ctx, struct error *err);
 
+/* Buckets. A new one is private and its objects are encrypted, which is S3's default. */
+
+/* ERR_CONFLICT with the service_code BucketAlreadyOwnedByYou, or BucketAlreadyExists. */
+void s3_bucket_create_request(struct aws_request *req, const char *bucket,
+			      const char *region);
+/* Only when it is empty. */
+void s3_bucket_delete_request(struct aws_request *req, const char *bucket);
+/* No policy or ACL can make it public from then on. */
+void s3_bucket_private_request(struct aws_request *req, const char *bucket);
+/* Requests without TLS are denied. region tells how ARNs begin. */
+void s3_bucket_tls_request(struct aws_request *req, const char *bucket,
+			   const char *region);
+/* Unfinished uploads are aborted after so many days. */
+void s3_bucket_tidy_request(struct aws_request *req, const char *bucket, int days);
+
 #endif
