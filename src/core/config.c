@@ -1,11 +1,13 @@
 #include "core/config.h"
 
+#include <assert.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "core/config_private.h"
 #include "core/config_rules.h"
 
@@ -97,6 +99,29 @@ int config_fail_at(const struct config *c, unsigned line, unsigned column,
 		return error_set(err, ERR_CONFIG, "%s", message);
 	return error_set(err, ERR_CONFIG, "%s:%u:%u: %s", c->file ? c->file : "crc.yml",
 			 line, column, message);
+}
+
+const char *value_text(const struct value *v)
+{
+	switch (v->kind) {
+	case VALUE_LITERAL:
+		return v->text;
+	case VALUE_OUTPUT:
+		return v->known;
+	case VALUE_NONE:
+	case VALUE_ENV:
+		break;
+	}
+	return NULL;
+}
+
+const char *value_label(const struct value *v, struct arena *arena)
+{
+	const char *text = value_text(v);
+
+	if (text || v->kind != VALUE_OUTPUT)
+		return text;
+	return arena_printf(arena, "!output %s.%s", v->backend, v->text);
 }
 
 /* A setting that may be a value, where it is kept, and what it may look like. */
@@ -214,6 +239,104 @@ int config_resolve_env(struct config *c,
 	return each_value(c, &visitor, err);
 }
 
+struct outputs {
+	const char *(*lookup)(void *ctx, const struct value *v);
+	void *ctx;
+};
+
+static int resolve_output(struct config *c, struct value *v, const char *key,
+			  const char *(*problem)(const char *text), void *ctx,
+			  struct error *err)
+{
+	const struct outputs *outputs = ctx;
+
+	(void)c;
+	(void)key;
+	(void)problem;
+	(void)err;
+	if (v->kind == VALUE_OUTPUT)
+		v->known = outputs->lookup(outputs->ctx, v);
+	return 0;
+}
+
+void config_resolve_outputs(struct config *c,
+			    const char *(*lookup)(void *ctx, const struct value *v),
+			    void *ctx)
+{
+	struct outputs outputs = { lookup, ctx };
+	const struct value_visitor visitor = { resolve_output, &outputs };
+	struct error none = ERROR_INIT;
+
+	(void)each_value(c, &visitor, &none); /* resolve_output never fails */
+}
+
+const struct backend *config_backend(const struct config *c, const char *name)
+{
+	for (size_t i = 0; i < c->backends.len; i++)
+		if (str_eq(c->backends.items[i].name, name))
+			return &c->backends.items[i];
+	return NULL;
+}
+
+static bool takes_output_of(const struct backend *b, const char *name)
+{
+	for (size_t i = 0; i < b->parameters.len; i++)
+		if (b->parameters.items[i].value.kind == VALUE_OUTPUT &&
+		    str_eq(b->parameters.items[i].value.backend, name))
+			return true;
+	return false;
+}
+
+static bool is_among(const struct config *c, const size_t *order, size_t n,
+		     const struct backend *b)
+{
+	for (size_t i = 0; i < n; i++)
+		if (&c->backends.items[order[i]] == b)
+			return true;
+	return false;
+}
+
+/* Whether all whose outputs b takes are among the first n. */
+static bool is_ready(const struct config *c, const size_t *order, size_t n,
+		     const struct backend *b)
+{
+	for (size_t i = 0; i < c->backends.len; i++) {
+		const struct backend *other = &c->backends.items[i];
+
+		if (takes_output_of(b, other->name) && !is_among(c, order, n, other))
+			return false;
+	}
+	return true;
+}
+
+/* How many could be put in order: fewer than there are if some wait for each other. */
+static size_t order_backends(const struct config *c, size_t *order)
+{
+	size_t n = 0;
+	size_t before;
+
+	do {
+		before = n;
+		for (size_t i = 0; i < c->backends.len; i++) {
+			const struct backend *b = &c->backends.items[i];
+
+			if (is_among(c, order, n, b) || !is_ready(c, order, n, b))
+				continue;
+			order[n++] = i;
+			break;
+		}
+	} while (n > before);
+	return n;
+}
+
+void config_backend_order(const struct config *c, size_t *order)
+{
+	size_t n = order_backends(c, order);
+
+	assert(n == c->backends.len); /* config_check has seen to it */
+	(void)n;
+}
+
 static int check_output(const struct config *c, const struct value *v, const char *key,
 			struct error *err)
 {
@@ -249,22 +372,29 @@ static int check_value(struct config *c, struct value *v, const char *key,
 		       const char *(*problem)(const char *text), void *ctx,
 		       struct error *err)
 {
+	const char *text = value_text(v);
 	const char *wrong;
 
 	(void)ctx;
-	if (v->kind == VALUE_OUTPUT)
-		return check_output(c, v, key, err);
-	if (v->kind != VALUE_LITERAL || !problem)
+	if (v->kind == VALUE_OUTPUT && check_output(c, v, key, err) < 0)
+		return -1;
+	if (!text || !problem)
 		return 0;
-	wrong = problem(v->text);
+	wrong = problem(text);
 	if (!wrong)
 		return 0;
-	return config_fail_at(c, v->line, v->column, err, "%s \"%s\": %s", key, v->text,
+	if (v->kind == VALUE_OUTPUT)
+		return config_fail_at(c, v->line, v->column, err,
+				      "%s: the output %s.%s is \"%s\": %s", key,
+				      v->backend, v->text, text, wrong);
+	return config_fail_at(c, v->line, v->column, err, "%s \"%s\": %s", key, text,
 			      wrong);
 }
 
-static bool same_value(const struct value *a, const struct value *b)
+bool value_same(const struct value *a, const struct value *b)
 {
+	if (value_text(a) && value_text(b))
+		return str_eq(value_text(a), value_text(b));
 	return a->kind != VALUE_NONE && a->kind == b->kind && str_eq(a->text, b->text) &&
 	       str_eq(a->backend, b->backend);
 }
@@ -276,7 +406,7 @@ static int check_distributions(const struct config *c, const struct site *s,
 
 	for (size_t i = 1; i < list->len; i++)
 		for (size_t k = 0; k < i; k++)
-			if (same_value(&list->items[i], &list->items[k]))
+			if (value_same(&list->items[i], &list->items[k]))
 				return config_fail_at(
 					c, list->items[i].line, list->items[i].column,
 					err, "site \"%s\": distribution \"%s\" twice",
@@ -295,7 +425,7 @@ static int check_place(const struct config *c, size_t at, struct error *err)
 		if (str_eq(s->name, other->name))
 			return config_fail_at(c, s->line, 1, err, "two sites \"%s\"",
 					      s->name);
-		if (same_value(&s->bucket, &other->bucket) &&
+		if (value_same(&s->bucket, &other->bucket) &&
 		    str_eq(s->prefix, other->prefix))
 			return config_fail_at(
 				c, s->bucket.line, s->bucket.column, err,
@@ -330,14 +460,54 @@ static int check_site(const struct config *c, size_t at, struct error *err)
 	return check_place(c, at, err);
 }
 
+/* Two that deploy to one place would undo each other's work. */
+static int check_target(const struct config *c, size_t at, struct error *err)
+{
+	const struct backend *b = &c->backends.items[at];
+	bool function = b->kind == BACKEND_FUNCTION;
+	const struct value *target = function ? &b->function : &b->stack;
+
+	for (size_t i = 0; i < at; i++) {
+		const struct backend *other = &c->backends.items[i];
+
+		if (str_eq(b->name, other->name))
+			return config_fail_at(c, b->line, 1, err, "two backends \"%s\"",
+					      b->name);
+		if (b->kind == other->kind &&
+		    value_same(target, function ? &other->function : &other->stack))
+			return config_fail_at(
+				c, target->line, target->column, err,
+				"backend \"%s\": its %s is that of backend \"%s\"",
+				b->name, function ? "function" : "stack", other->name);
+	}
+	return 0;
+}
+
+static int check_backend_order(const struct config *c, struct error *err)
+{
+	size_t *order = xcalloc(c->backends.len, sizeof(*order));
+	const struct backend *stuck = NULL;
+	size_t n = order_backends(c, order);
+
+	for (size_t i = 0; i < c->backends.len && !stuck; i++)
+		if (!is_among(c, order, n, &c->backends.items[i]))
+			stuck = &c->backends.items[i];
+	free(order);
+	if (!stuck)
+		return 0;
+	return config_fail_at(
+		c, stuck->line, 1, err,
+		"backend \"%s\": its parameters take outputs of backends that wait for its "
+		"own: one must come first",
+		stuck->name);
+}
+
 static int check_backend(const struct config *c, size_t at, struct error *err)
 {
 	const struct backend *b = &c->backends.items[at];
 
-	for (size_t i = 0; i < at; i++)
-		if (str_eq(b->name, c->backends.items[i].name))
-			return config_fail_at(c, b->line, 1, err, "two backends \"%s\"",
-					      b->name);
+	if (check_target(c, at, err) < 0)
+		return -1;
 	if (check_plain(c, "backend", b->name, b->name, config_bad_name(b->name), err) <
 		    0 ||
 	    check_plain(c, "backend", b->name, b->path, config_bad_path(b->path), err) <
@@ -360,5 +530,5 @@ int config_check(const struct config *c, struct error *err)
 	for (size_t i = 0; i < c->backends.len; i++)
 		if (check_backend(c, i, err) < 0)
 			return -1;
-	return 0;
+	return check_backend_order(c, err);
 }

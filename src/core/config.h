@@ -27,11 +27,19 @@ struct value {
 	enum value_kind kind;
 	const char *text; /* the literal, or the variable's name, or the output's name */
 	const char *backend; /* VALUE_OUTPUT: whose */
+	const char *known;   /* VALUE_OUTPUT: what it is; NULL: not known (yet) */
 	unsigned line;       /* in the file; 0: not from a file */
 	unsigned column;
 };
 
 VEC_DEFINE(value_list, struct value);
+
+/* The literal, or the output if it is known; else NULL. */
+const char *value_text(const struct value *v);
+/* Whether both are the same thing, as far as that is known; nothing is the same as nothing. */
+bool value_same(const struct value *a, const struct value *b);
+/* What it is; of an output that is not known "!output BACKEND.OUTPUT", in the arena. */
+const char *value_label(const struct value *v, struct arena *arena);
 
 /* A header that crc lets a rule set, e.g. "cache-control", "x-amz-meta-owner". */
 struct header {
@@ -129,9 +137,22 @@ int config_resolve_env(struct config *c,
 		       const char *(*lookup)(void *ctx, const char *name), void *ctx,
 		       struct error *err);
 
+/* Sets what each output is to what lookup answers; NULL: not known. What it answers is
+ * borrowed. config_check afterwards looks at what came of it. */
+void config_resolve_outputs(struct config *c,
+			    const char *(*lookup)(void *ctx, const struct value *v),
+			    void *ctx);
+
+/* The order in which backends can be deployed, as indices into c->backends: each after those
+ * whose outputs its parameters take, else as in the file. order has room for all. */
+void config_backend_order(const struct config *c, size_t *order);
+/* The backend of that name, or NULL. */
+const struct backend *config_backend(const struct config *c, const char *name);
+
 /* Everything that must hold whatever the settings came from, and again once the environment
- * is resolved: names, paths inside of the repository, what literal values look like; two
- * sites in one bucket and prefix; an output of a backend that is not there or is a function.
+ * or outputs are resolved: names, paths inside of the repository, what known values look
+ * like; two sites in one bucket and prefix; an output of a backend that is not there, is a
+ * function, or takes an output of this one; two backends on one stack or function.
  * config_parse ends with it. -1: ERR_CONFIG. */
 int config_check(const struct config *c, struct error *err);
 

@@ -126,7 +126,8 @@ static bool is_template(const struct site *s, const struct backend *b, const cha
 	       str_eq(b->template_file + n + 1, path);
 }
 
-/* Whether the first n bytes of a path, a folder or all of the path, are a backend's. */
+/* Whether the first n bytes of a path, a folder or all of the path, are a backend's: its
+ * folder, the file that is all of it, or its template. */
 static bool is_of_backend(const struct config *c, const struct site *s, const char *path,
 			  size_t n, bool is_folder)
 {
@@ -134,9 +135,12 @@ static bool is_of_backend(const struct config *c, const struct site *s, const ch
 		const struct backend *b = &c->backends.items[i];
 		const char *folder = below_site(s, b->path);
 
-		if (is_folder ? folder && strlen(folder) == n &&
-					memcmp(path, folder, n) == 0
-			      : is_template(s, b, path))
+		bool may_be_it = is_folder || b->kind == BACKEND_FUNCTION;
+
+		if (may_be_it && folder && strlen(folder) == n &&
+		    memcmp(path, folder, n) == 0)
+			return true;
+		if (!is_folder && is_template(s, b, path))
 			return true;
 	}
 	return false;
@@ -241,10 +245,7 @@ const struct site *config_key_owner(const struct config *c, const struct site *s
 	for (size_t i = 0; i < c->sites.len; i++) {
 		const struct site *other = &c->sites.items[i];
 
-		if (other != s && s->bucket.kind != VALUE_NONE &&
-		    other->bucket.kind == s->bucket.kind &&
-		    str_eq(other->bucket.text, s->bucket.text) &&
-		    str_eq(other->bucket.backend, s->bucket.backend) &&
+		if (other != s && value_same(&other->bucket, &s->bucket) &&
 		    is_below(other->prefix, s->prefix, path))
 			return other;
 	}

@@ -741,8 +741,9 @@ static void test_config__resolves_the_environment(void **state)
 	      "            url: !env BUCKET}}\n"
 	      "backends:\n"
 	      "  t: {path: x, stack: !env FUNC, artifacts: !env BUCKET,"
-	      "      parameters: {A: !env DIST, B: c, C: !output t.D}}\n"
-	      "  f: {path: x, function: !env FUNC, alias: !env FUNC}\n");
+	      "      parameters: {A: !env DIST, B: c, C: !output u.D}}\n"
+	      "  f: {path: x, function: !env FUNC, alias: !env FUNC}\n"
+	      "  u: {path: x, stack: other}\n");
 	assert_int_equal(config_resolve_env(&c, lookup, &calls, &err), 0);
 	assert_int_equal(calls, 9);
 	assert_value(&c.region, VALUE_LITERAL, "E1", NULL);
@@ -752,7 +753,7 @@ static void test_config__resolves_the_environment(void **state)
 	assert_value(&c.backends.items[0].parameters.items[0].value, VALUE_LITERAL, "E1",
 		     NULL);
 	assert_value(&c.backends.items[0].parameters.items[2].value, VALUE_OUTPUT, "D",
-		     "t");
+		     "u");
 	assert_value(&c.backends.items[1].function, VALUE_LITERAL, "mailer", NULL);
 	assert_value(&c.backends.items[1].alias, VALUE_LITERAL, "mailer", NULL);
 }
