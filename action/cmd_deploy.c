@@ -105,6 +105,7 @@ static int fill_options(struct deploying *d, struct error *err)
 		.repo = d->repo,
 		.config = &d->settings.config,
 		.only_site = o->site,
+		.only_backend = o->backend,
 		.head = d->settings.head,
 		.ref = d->settings.ref,
 		.dry_run = o->dry_run,
@@ -112,6 +113,8 @@ static int fill_options(struct deploying *d, struct error *err)
 		.wait = o->wait,
 		.verify = o->verify,
 		.audit = o->audit,
+		.change_set = o->change_set,
+		.recreate_stack = o->recreate_stack,
 		.allow_rollback = o->allow_rollback,
 		.max_delete = o->max_delete,
 		.max_paths = (size_t)o->max_paths,
@@ -147,6 +150,11 @@ static int connect(struct deploying *d, struct error *err)
 		.cancelled = d->cmd->cancelled,
 	};
 
+	if (o->change_set && !o->dry_run)
+		return error_set(
+			err, ERR_USAGE,
+			"--change-set is for dry runs: a deploy shows what its own "
+			"change set does");
 	if (o->dry_run && (o->base || !cloud_is_configured(&cloud)))
 		d->options.offline = true;
 	if (o->base && !d->options.offline)
@@ -180,19 +188,13 @@ static void say_settings(const struct deploying *d)
 {
 	if (d->settings.source_note && !d->cmd->options->quiet)
 		fprintf(stderr, "note: %s\n", d->settings.source_note);
-	if (d->settings.config.backends.len)
-		fprintf(stderr,
-			"warning: this version deploys sites only: the backends of "
-			"the configuration are left as they are\n");
 }
 
 static const char *site_url(const struct deploying *d)
 {
 	const struct site_list *sites = &d->settings.config.sites;
 
-	return sites->len && sites->items[0].url.kind == VALUE_LITERAL
-		       ? sites->items[0].url.text
-		       : NULL;
+	return sites->len ? value_text(&sites->items[0].url) : NULL;
 }
 
 static int report(struct deploying *d, const struct outcome *o, struct error *err)

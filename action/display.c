@@ -15,7 +15,8 @@ enum {
 	TEXT_MAX = 256 << 20,
 	ROWS = 40, /* of a plan, without --verbose */
 	REDRAW_MS = 100,
-	TELL_MS = 1000 /* in JSON */
+	TELL_MS = 1000, /* in JSON */
+	LOG_MS = 10000  /* in a log, of what is waited for */
 };
 
 int display_print(const struct buf *text, struct error *err)
@@ -50,6 +51,21 @@ static void planned(void *ctx, const struct plan *plan)
 		report_plan_json(plan, 0, &text);
 	else if (!d->quiet)
 		report_plan_text(plan, &style, &text);
+	display_end_line(d);
+	print(&text);
+}
+
+static void resources(void *ctx, const struct backend *backend,
+		      const struct resource_list *changes)
+{
+	struct display *d = ctx;
+	CLEANUP(buf) struct buf text = BUF_INIT(TEXT_MAX);
+	struct report_style style = { d->color, d->max_rows };
+
+	if (d->json)
+		report_resources_json(backend, changes, &text);
+	else if (!d->quiet)
+		report_resources_text(backend, changes, &style, &text);
 	display_end_line(d);
 	print(&text);
 }
@@ -113,16 +129,29 @@ static void sent(void *ctx, int64_t bytes, int64_t bytes_total, size_t steps,
 		draw(d, &p);
 }
 
+/* A log has what is waited for once, and how that goes on now and then. */
+static bool is_said_already(const struct display *d, const char *text, int64_t now_ms)
+{
+	size_t n = strcspn(text, ":");
+	bool same_matter = text[n] && strncmp(text, d->waited_for, n + 1) == 0;
+
+	if (str_eq(d->waited_for, text))
+		return true;
+	return same_matter && now_ms - d->waited_ms < (d->json ? TELL_MS : LOG_MS);
+}
+
 static void waiting(void *ctx, const char *text)
 {
 	struct display *d = ctx;
 	CLEANUP(buf) struct buf line = BUF_INIT(1024);
 
 	const struct report_progress p = { .waiting = text };
+	int64_t now_ms = clock_monotonic_ms(d->clock);
 
 	report_name(&line, text);
-	if (d->quiet || (!d->progress_line && str_eq(d->waited_for, text)))
+	if (d->quiet || (!d->progress_line && is_said_already(d, text, now_ms)))
 		return;
+	d->waited_ms = now_ms;
 	if (!str_copy(d->waited_for, sizeof(d->waited_for), text))
 		d->waited_for[0] = '\0';
 	if (d->json) {
@@ -178,7 +207,9 @@ void display_init(struct display *d, const struct options *o, const char *const 
 		.max_rows = o->verbose ? 0 : ROWS,
 		.progress_line = !o->quiet && !o->json && isatty(STDERR_FILENO),
 	};
-	d->progress = (struct progress){ d, planned, step, sent, waiting, output };
+	d->progress = (struct progress){
+		d, planned, resources, step, sent, waiting, output,
+	};
 	d->log = (struct log){ o->verbose || str_eq(options_env(env, "RUNNER_DEBUG"), "1")
 				       ? LOG_DEBUG
 				       : LOG_WARN,

@@ -22,6 +22,7 @@ struct display {
 	bool line_is_open;
 	size_t max_rows;      /* of a plan; 0: all */
 	char waited_for[256]; /* what was said last, so that a log has it once */
+	int64_t waited_ms;    /* when that was */
 	bool has_told;        /* how far it is, at last_ms */
 	int64_t last_ms;
 	struct progress progress; /* hand this to deploy_run */

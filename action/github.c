@@ -183,17 +183,14 @@ static void put_plan(struct buf *out, const struct outcome *o)
 	buf_truncate(out, out->len - 1);
 }
 
-/* Until there are backends. */
-static void put_no_backend(struct buf *out, const struct outcome *o)
+static void put_stacks(struct buf *out, const struct outcome *o)
 {
-	(void)o;
-	put_flag(out, false);
+	report_outputs_json(o, out);
 }
 
-static void put_no_stacks(struct buf *out, const struct outcome *o)
+static void put_backend(struct buf *out, const struct outcome *o)
 {
-	(void)o;
-	buf_str(out, "{}");
+	put_flag(out, outcome_count(o).backends > 0);
 }
 
 static const struct {
@@ -203,8 +200,8 @@ static const struct {
 	{ "changed", put_changed },         { "superseded", put_superseded },
 	{ "uploaded-count", put_uploaded }, { "deleted-count", put_deleted },
 	{ "uploaded-bytes", put_bytes },    { "invalidation-ids", put_invalidations },
-	{ "invalidated-paths", put_paths }, { "backend-deployed", put_no_backend },
-	{ "stack-outputs", put_no_stacks }, { "base-sha", put_base },
+	{ "invalidated-paths", put_paths }, { "backend-deployed", put_backend },
+	{ "stack-outputs", put_stacks },    { "base-sha", put_base },
 	{ "head-sha", put_head },           { "plan", put_plan },
 };
 

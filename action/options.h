@@ -27,10 +27,15 @@ struct options {
 	const char *site_path;
 	const char *bucket;
 	const char *prefix;
+	const char *backend_path;
+	const char *template_file;
+	const char *stack_name;
+	const char *function_name;
 	const char *distribution_id;
 	const char *url;
 	const char *source;
 	const char *site;
+	const char *backend;
 	const char *region;
 	const char *role_to_assume;
 	const char *color; /* "auto", "always", "never" */
@@ -40,6 +45,8 @@ struct options {
 	bool verify;
 	bool audit;
 	bool allow_rollback;
+	bool change_set;
+	bool recreate_stack;
 	bool json;
 	bool quiet;
 	bool verbose;

@@ -144,10 +144,19 @@ static bool any_site_option(const struct options *o)
 	       o->site_path;
 }
 
+static bool any_backend_option(const struct options *o)
+{
+	return o->backend_path || o->template_file || o->stack_name || o->function_name;
+}
+
 static int apply_to_file(struct settings *s, const struct options *o, struct error *err)
 {
 	struct site *site = NULL;
 
+	if (any_backend_option(o))
+		return error_set(err, ERR_USAGE,
+				 "%s describes the backends: change them there",
+				 o->config ? o->config : default_config);
 	if (!any_site_option(o))
 		return 0;
 	for (size_t i = 0; i < s->config.sites.len; i++)
@@ -207,6 +216,42 @@ static int from_options(struct settings *s, const struct options *o, struct repo
 		s, o, config_add_site(&s->config, o->name ? o->name : "site", path), err);
 }
 
+/* A backend without a file. */
+static int backend_from_options(struct settings *s, const struct options *o,
+				struct error *err)
+{
+	const char *path = o->backend_path ? o->backend_path : "";
+	struct backend *b;
+
+	if (!o->stack_name == !o->function_name)
+		return error_set(
+			err, ERR_USAGE,
+			"a backend is deployed to --stack-name (a template) or to "
+			"--function-name (an existing function): give one of them");
+	if (o->function_name && (o->template_file || !o->backend_path))
+		return error_set(
+			err, ERR_USAGE,
+			o->template_file
+				? "--template has no use with --function-name, "
+				  "whose settings belong to whoever made it"
+				: "--function-name needs --backend-path, the folder "
+				  "or file of its code");
+	b = config_add_backend(&s->config, "backend",
+			       str_eq(path, ".") || str_eq(path, "./") ? "" : path);
+	b->kind = o->function_name ? BACKEND_FUNCTION : BACKEND_TEMPLATE;
+	config_set(&s->config, &b->stack, o->stack_name);
+	config_set(&s->config, &b->function, o->function_name);
+	if (o->template_file)
+		b->template_file = arena_strdup(&s->config.arena, o->template_file);
+	return 0;
+}
+
+/* Whether only a backend is meant. */
+static bool has_no_site(const struct options *o)
+{
+	return any_backend_option(o) && !any_site_option(o);
+}
+
 static const char *lookup_env(void *ctx, const char *name)
 {
 	return options_env(ctx, name);
@@ -230,7 +275,8 @@ int settings_load(struct settings *s, const struct options *o, const struct gith
 		if (config_parse(&s->config, file, text.data, text.len, err) < 0 ||
 		    apply_to_file(s, o, err) < 0)
 			return -1;
-	} else if (from_options(s, o, repo, err) < 0) {
+	} else if ((any_backend_option(o) && backend_from_options(s, o, err) < 0) ||
+		   (!has_no_site(o) && from_options(s, o, repo, err) < 0)) {
 		return -1;
 	}
 	if (config_resolve_env(&s->config, lookup_env, (void *)(uintptr_t)env, err) < 0)

@@ -121,14 +121,14 @@ void aws_free(struct aws *aws)
 	free(aws);
 }
 
-const struct clock *aws_clock(const struct aws *aws)
-{
-	return aws->options.clock;
-}
-
 const char *aws_region(const struct aws *aws)
 {
 	return aws->region;
+}
+
+const struct clock *aws_clock(const struct aws *aws)
+{
+	return aws->options.clock;
 }
 
 int64_t aws_skew_ms(const struct aws *aws)

@@ -12,8 +12,24 @@ const char *verdict_name(enum verdict v)
 	return verdict_names[v];
 }
 
+static const char *const backend_status_names[] = {
+	[BACKEND_PENDING] = "pending", [BACKEND_CREATED] = "created",
+	[BACKEND_UPDATED] = "updated", [BACKEND_CONFIRMED] = "confirmed",
+	[BACKEND_FAILED] = "failed",
+};
+
+const char *backend_status_name(enum backend_status status)
+{
+	return backend_status_names[status];
+}
+
 void outcome_release(struct outcome *o)
 {
+	for (size_t i = 0; i < o->backends.len; i++) {
+		resource_list_release(&o->backends.items[i].changes);
+		stack_output_list_release(&o->backends.items[i].outputs);
+	}
+	backend_outcome_list_release(&o->backends);
 	plan_release(&o->plan);
 	arena_release(&o->arena);
 	*o = (struct outcome){ .steps = NULL };
@@ -26,6 +42,15 @@ void outcome_forget_plan(struct outcome *o)
 	plan_release(&o->plan);
 	o->plan.head = head;
 	o->steps = NULL;
+}
+
+struct backend_outcome *outcome_backend(struct outcome *o, const struct backend *backend)
+{
+	for (size_t i = 0; i < o->backends.len; i++)
+		if (o->backends.items[i].backend == backend)
+			return &o->backends.items[i];
+	return backend_outcome_list_push(&o->backends,
+					 (struct backend_outcome){ .backend = backend });
 }
 
 void outcome_begin(struct outcome *o)
@@ -42,6 +67,7 @@ size_t outcome_late_notes(const struct outcome *o)
 static void count_step(const struct step *s, const struct step_outcome *out,
 		       struct outcome_totals *t)
 {
+	t->backends += s->kind == STEP_BACKEND && !out;
 	t->uploaded += s->kind == STEP_PUT;
 	t->copied += s->kind == STEP_COPY;
 	t->deleted += s->kind == STEP_DELETE;
@@ -62,6 +88,9 @@ struct outcome_totals outcome_count(const struct outcome *o)
 {
 	struct outcome_totals t = { 0 };
 
+	for (size_t i = 0; i < o->backends.len; i++)
+		t.backends += o->backends.items[i].status == BACKEND_CREATED ||
+			      o->backends.items[i].status == BACKEND_UPDATED;
 	for (size_t i = 0; i < o->plan.steps.len; i++)
 		if (outcome_counts(o, i))
 			count_step(&o->plan.steps.items[i],
@@ -71,5 +100,5 @@ struct outcome_totals outcome_count(const struct outcome *o)
 
 bool outcome_changed(const struct outcome_totals *t)
 {
-	return t->uploaded || t->copied || t->deleted || t->patterns;
+	return t->backends || t->uploaded || t->copied || t->deleted || t->patterns;
 }

@@ -26,6 +26,36 @@ struct step_outcome {
 	const char *error;        /* STATUS_FAILED */
 };
 
+enum backend_status {
+	BACKEND_PENDING,   /* not begun, or not in need of it */
+	BACKEND_CREATED,   /* the stack */
+	BACKEND_UPDATED,   /* the stack, or the function's code or alias */
+	BACKEND_CONFIRMED, /* AWS was asked and found nothing to do */
+	BACKEND_FAILED
+};
+
+struct stack_output {
+	const char *name;
+	const char *value;
+};
+
+VEC_DEFINE(stack_output_list, struct stack_output);
+
+/* What became of a backend, whichever plan it was part of. */
+struct backend_outcome {
+	const struct backend *backend;
+	const char *target;
+	enum backend_status status;
+	struct resource_list changes;     /* that CloudFormation made, or began */
+	struct stack_output_list outputs; /* as they are now */
+	size_t repaired;                  /* functions whose code somebody had changed */
+	const char *version;              /* that the alias points to, or NULL */
+	int64_t duration_ms;
+	const char *error;
+};
+
+VEC_DEFINE(backend_outcome_list, struct backend_outcome);
+
 enum verdict {
 	VERDICT_PLANNED, /* a dry run */
 	VERDICT_DONE,
@@ -41,6 +71,7 @@ struct outcome {
 	struct arena arena;
 	struct plan plan;
 	struct step_outcome *steps; /* one for each step of the plan; in the arena */
+	struct backend_outcome_list backends; /* strings in the arena */
 	enum verdict verdict;
 	struct error error;        /* of REFUSED, PARTIAL and FAILED */
 	const char *superseded_by; /* the commit, hex */
@@ -54,6 +85,8 @@ struct outcome {
 void outcome_release(struct outcome *o);
 /* Forgets the plan and what became of it: another is about to be made. */
 void outcome_forget_plan(struct outcome *o);
+/* The entry of a backend, which is made if there is none; borrowed until the next is. */
+struct backend_outcome *outcome_backend(struct outcome *o, const struct backend *backend);
 /* Makes room for the plan's steps, whose execution begins. */
 void outcome_begin(struct outcome *o);
 /* The notes that came up while the plan was executed begin here; there are none before. */
@@ -62,7 +95,11 @@ size_t outcome_late_notes(const struct outcome *o);
 /* "planned", "done", ... */
 const char *verdict_name(enum verdict v);
 
+/* "created", "updated", ... */
+const char *backend_status_name(enum backend_status status);
+
 struct outcome_totals {
+	size_t backends; /* created or updated */
 	size_t uploaded;
 	size_t copied; /* got other headers */
 	size_t deleted;

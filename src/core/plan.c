@@ -5,14 +5,16 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "core/plan_backend.h"
 #include "core/plan_invalidate.h"
 #include "core/plan_site.h"
 
 static const char *const kind_names[STEP_KINDS] = {
-	[STEP_CLAIM] = "claim",   [STEP_ABORT] = "abort",
-	[STEP_PUT] = "put",       [STEP_COPY] = "copy",
-	[STEP_DELETE] = "delete", [STEP_INVALIDATE] = "invalidate",
-	[STEP_COMMIT] = "commit", [STEP_RECORD] = "record",
+	[STEP_CLAIM] = "claim",     [STEP_ABORT] = "abort",
+	[STEP_PUT] = "put",         [STEP_COPY] = "copy",
+	[STEP_DELETE] = "delete",   [STEP_INVALIDATE] = "invalidate",
+	[STEP_COMMIT] = "commit",   [STEP_RECORD] = "record",
+	[STEP_BACKEND] = "backend",
 };
 
 static const char *const why_names[WHYS] = {
@@ -31,6 +33,7 @@ static const char *const phase_names[PHASES] = {
 	[PHASE_CLAIM] = "claim",           [PHASE_ASSETS] = "assets",
 	[PHASE_ENTRIES] = "entries",       [PHASE_DELETES] = "deletes",
 	[PHASE_INVALIDATE] = "invalidate", [PHASE_COMMIT] = "commit",
+	[PHASE_BACKENDS] = "backends",
 };
 
 const char *step_kind_name(enum step_kind kind)
@@ -60,6 +63,8 @@ void plan_release(struct plan *p)
 		str_list_release(&p->steps.items[i].evicted_first);
 		str_list_release(&p->steps.items[i].evicted_elsewhere);
 	}
+	for (size_t i = 0; i < p->backends.len; i++)
+		resource_list_release(&p->backends.items[i].resources);
 	for (size_t i = 0; i < p->sites.len; i++) {
 		snapshot_release(&p->sites.items[i].after);
 		state_retired_list_release(&p->sites.items[i].retired_after);
@@ -68,6 +73,7 @@ void plan_release(struct plan *p)
 		str_list_release(&p->sites.items[i].distributions);
 	}
 	step_list_release(&p->steps);
+	plan_backend_list_release(&p->backends);
 	plan_site_list_release(&p->sites);
 	note_list_release(&p->notes);
 	arena_release(&p->arena);
@@ -81,6 +87,8 @@ static int compare_steps(const void *a, const void *b)
 
 	if (x->phase != y->phase)
 		return x->phase < y->phase ? -1 : 1;
+	if (x->backend != y->backend)
+		return x->backend < y->backend ? -1 : 1;
 	if (x->site != y->site)
 		return x->site < y->site ? -1 : 1;
 	if (x->kind != y->kind)
@@ -119,18 +127,21 @@ static void check_deletes(struct plan *p, const struct site_input *in, size_t si
 		in->site->name, deletes, before, most, deletes);
 }
 
-void plan_build(const struct plan_options *options, const struct site_input *inputs,
-		size_t n_inputs, struct plan *out)
+void plan_build(const struct plan_options *options, const struct plan_input *input,
+		struct plan *out)
 {
-	struct site_work *works = xcalloc(n_inputs + 1, sizeof(*works));
+	size_t n = input->n_sites;
+	struct site_work *works = xcalloc(n + 1, sizeof(*works));
 
 	*out = (struct plan){ .head = options->head, .offline = options->offline };
-	for (size_t i = 0; i < n_inputs; i++)
-		plan_site_compare(options, &inputs[i], out, &works[i]);
-	plan_invalidate(options, works, n_inputs, out);
-	for (size_t i = 0; i < n_inputs; i++) {
+	for (size_t i = 0; i < input->n_backends; i++)
+		plan_backend_compare(&input->backends[i], out);
+	for (size_t i = 0; i < n; i++)
+		plan_site_compare(options, &input->sites[i], out, &works[i]);
+	plan_invalidate(options, works, n, out);
+	for (size_t i = 0; i < n; i++) {
 		plan_site_conclude(options, &works[i], out);
-		check_deletes(out, &inputs[i], i, options->max_delete);
+		check_deletes(out, &input->sites[i], i, options->max_delete);
 		site_work_release(&works[i]);
 	}
 	free(works);

@@ -21,6 +21,7 @@
 /* In the order in which phases run; all sites finish one before any starts the next. */
 enum phase {
 	PHASE_CLAIM,
+	PHASE_BACKENDS, /* before anything of a site: pages may need what they add */
 	PHASE_ASSETS,
 	PHASE_ENTRIES, /* HTML, service workers, feeds, manifests: what names assets */
 	PHASE_DELETES,
@@ -30,8 +31,9 @@ enum phase {
 };
 
 enum step_kind {
-	STEP_CLAIM, /* write the state with journal and lease */
-	STEP_ABORT, /* forget what an unfinished deploy sent of a large object */
+	STEP_CLAIM,   /* write the state with journal and lease */
+	STEP_ABORT,   /* forget what an unfinished deploy sent of a large object */
+	STEP_BACKEND, /* bring a stack or a function to what the commit holds */
 	STEP_PUT,
 	STEP_COPY, /* set headers on an object that is there */
 	STEP_DELETE,
@@ -58,7 +60,8 @@ struct step {
 	enum step_kind kind;
 	enum phase phase;
 	enum step_why why;
-	size_t site; /* in plan.sites */
+	size_t site;    /* in plan.sites; SIZE_MAX: of a backend */
+	size_t backend; /* in plan.backends; of a backend's step */
 	/* put, copy, delete; and, of the state, claim and record: what the write depends on */
 	const char *from; /* the ETag that is there; NULL: not known or absent */
 	bool from_absent; /* nothing is there */
@@ -91,6 +94,25 @@ struct resource_change {
 };
 
 VEC_DEFINE(resource_list, struct resource_change);
+
+enum backend_verdict {
+	BACKEND_SAME, /* what is live is what the commit holds */
+	BACKEND_DEPLOY,
+	BACKEND_LATER, /* what it depends on is not known before another has deployed */
+	BACKEND_LEFT   /* it may not be touched: a newer commit is deployed */
+};
+
+struct plan_backend {
+	const struct backend *backend;
+	enum backend_verdict verdict;
+	const char *target; /* the stack or function; NULL: not known */
+	const char *why;    /* in words */
+	bool creates;       /* the stack is not there */
+	bool previewed;     /* the resources are those of a change set */
+	struct resource_list resources;
+};
+
+VEC_DEFINE(plan_backend_list, struct plan_backend);
 
 enum site_verdict {
 	SITE_UP_TO_DATE, /* same commit, nothing to do */
@@ -136,8 +158,9 @@ struct plan {
 	struct arena arena;
 	struct oid head;
 	bool offline;
+	struct plan_backend_list backends; /* in the order in which they deploy */
 	struct plan_site_list sites;
-	struct step_list steps; /* by phase, then site, then path */
+	struct step_list steps; /* by phase, then backend, site and path */
 	struct note_list notes;
 	enum error_code refused; /* ERR_NONE, or why it must not be executed */
 	const char *refusal;
@@ -196,6 +219,45 @@ struct site_input {
 	size_t n_neighbours;
 };
 
+enum backend_knowledge {
+	KNOW_LIVE,   /* the stack or function was read */
+	KNOW_ABSENT, /* there is no such stack */
+	KNOW_PATHS,  /* offline: git tells which files changed */
+	KNOW_LATER   /* it takes an output that is not known yet */
+};
+
+struct backend_parameter {
+	const char *name;
+	const char *wanted;
+	const char *live; /* NULL: the stack has none */
+};
+
+/* All that is known about one backend. Borrowed by the plan. */
+struct backend_input {
+	const struct backend *backend;
+	const char *target;
+	enum backend_knowledge knowledge;
+	bool superseded; /* a newer commit is deployed */
+	/* a template, KNOW_LIVE */
+	const char *text; /* the template as it would be sent */
+	const char *live_text;
+	const char *status; /* of the stack */
+	bool status_is_good;
+	const struct backend_parameter *parameters;
+	size_t n_parameters;
+	const struct str_list
+		*drifted; /* functions that run other code (--audit), or NULL */
+	/* a function, KNOW_LIVE */
+	const char *sha256; /* of the archive; NULL: not known before it is built */
+	const char *live_sha256;
+	/* KNOW_PATHS */
+	bool has_base;
+	size_t files_changed;
+	const char *first_changed;
+	/* KNOW_LATER: the backend whose output it takes */
+	const char *waits_for;
+};
+
 struct plan_options {
 	struct oid head;
 	bool offline;
@@ -204,10 +266,18 @@ struct plan_options {
 	int64_t max_delete;        /* -1: 256, or a quarter of the site if that is more */
 };
 
-/* Builds the plan for all sites. Never fails: what must not be done is in `refused`. The
- * inputs must outlive the plan. */
-void plan_build(const struct plan_options *options, const struct site_input *inputs,
-		size_t n_inputs, struct plan *out);
+/* All that is known about what is deployed from a commit. */
+struct plan_input {
+	const struct backend_input *backends; /* in the order in which they deploy */
+	size_t n_backends;
+	const struct site_input *sites;
+	size_t n_sites;
+};
+
+/* Builds the plan. Never fails: what must not be done is in `refused`. The inputs must outlive
+ * the plan. */
+void plan_build(const struct plan_options *options, const struct plan_input *input,
+		struct plan *out);
 
 /* The journal that a claim of this plan writes: every path that its steps touch, and those of
  * an unfinished deploy that are stale until this one has ended. expected[i]

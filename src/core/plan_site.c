@@ -562,17 +562,19 @@ void plan_site_conclude(const struct plan_options *options, const struct site_wo
 {
 	struct plan_site *s = &plan->sites.items[w->index];
 	bool same_commit = s->has_base && oid_equal(&s->base, &options->head);
+	bool works = has_steps(plan, w->index);
+	bool records = !same_commit || s->first || s->takeover || w->state_changed ||
+		       !same_distributions(w->in);
 
-	if (has_steps(plan, w->index)) {
-		s->verdict = SITE_DEPLOY;
+	s->verdict = works ? SITE_DEPLOY : records ? SITE_RECORD : SITE_UP_TO_DATE;
+	/* A backend deploys under the claims of the sites: that keeps older commits away. */
+	if (works || has_steps(plan, SIZE_MAX)) {
 		write_state(w, plan, STEP_CLAIM, PHASE_CLAIM);
 		/* The claim's own ETag, which nobody knows yet, is what this depends on. */
 		step_list_push(&plan->steps, (struct step){ .kind = STEP_COMMIT,
 							    .phase = PHASE_COMMIT,
 							    .site = w->index });
-	} else if (!same_commit || s->first || s->takeover || w->state_changed ||
-		   !same_distributions(w->in)) {
-		s->verdict = SITE_RECORD;
+	} else if (records) {
 		write_state(w, plan, STEP_RECORD, PHASE_COMMIT);
 	}
 }

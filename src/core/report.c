@@ -74,7 +74,8 @@ void report_size(struct buf *out, int64_t bytes)
 void report_place(struct buf *out, const struct plan_site *s)
 {
 	if (!s->bucket) {
-		buf_str(out, "(no bucket yet)");
+		buf_str(out, s->site->bucket.kind == VALUE_OUTPUT ? "(known after deploy)"
+								  : "(no bucket yet)");
 		return;
 	}
 	buf_printf(out, "s3://%s/", s->bucket);
@@ -165,6 +166,62 @@ void report_counts(struct buf *out, const struct plan_site *s)
 	}
 }
 
+void report_target(struct buf *out, const struct backend *backend, const char *target)
+{
+	buf_str(out, backend->kind == BACKEND_FUNCTION ? "function " : "stack ");
+	report_name(out, target ? target : "(not known)");
+}
+
+const char *report_backend_verdict(enum backend_verdict verdict)
+{
+	static const char *const verdicts[] = {
+		[BACKEND_SAME] = "unchanged",
+		[BACKEND_DEPLOY] = "deploy",
+		[BACKEND_LATER] = "later",
+		[BACKEND_LEFT] = "left alone",
+	};
+
+	return verdicts[verdict];
+}
+
+const char *report_action(const struct resource_change *change)
+{
+	static const struct {
+		const char *action;
+		const char *word;
+	} words[] = {
+		{ "Add", "add" },       { "Modify", "modify" },   { "Remove", "remove" },
+		{ "Import", "import" }, { "Dynamic", "perhaps" },
+	};
+
+	if (str_eq(change->replacement, "True"))
+		return "REPLACE";
+	if (str_eq(change->replacement, "Conditional"))
+		return "REPLACE?";
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		if (str_eq(words[i].action, change->action))
+			return words[i].word;
+	return "change";
+}
+
+void report_backend(struct buf *out, const struct backend_outcome *b)
+{
+	buf_str(out, "backend ");
+	report_name(out, b->backend->name);
+	buf_printf(out, " %s", backend_status_name(b->status));
+	if (b->changes.len)
+		buf_printf(out, " (%zu resource%s)", b->changes.len,
+			   b->changes.len == 1 ? "" : "s");
+	if (b->version) {
+		buf_str(out, " to version ");
+		report_name(out, b->version);
+	}
+	if (b->repaired)
+		buf_printf(out, ", code of %zu function%s repaired", b->repaired,
+			   b->repaired == 1 ? "" : "s");
+	buf_printf(out, " in %.1f s", (double)b->duration_ms / 1000);
+}
+
 const char *report_verdict(enum site_verdict verdict)
 {
 	static const char *const verdicts[] = {
@@ -180,9 +237,8 @@ const char *report_verdict(enum site_verdict verdict)
 const char *report_verb(const struct step *s)
 {
 	static const char *const verbs[STEP_KINDS] = {
-		[STEP_ABORT] = "clean up",
-		[STEP_PUT] = "upload",
-		[STEP_COPY] = "headers",
+		[STEP_ABORT] = "clean up", [STEP_BACKEND] = "deploy",
+		[STEP_PUT] = "upload",     [STEP_COPY] = "headers",
 		[STEP_DELETE] = "delete",
 	};
 
@@ -208,6 +264,27 @@ static void put_totals(struct buf *out, const struct outcome_totals *t)
 		   t->patterns == 1 ? "" : "s");
 }
 
+/* Whether there is anything to tell of a backend. */
+static bool was_touched(const struct backend_outcome *b)
+{
+	return b->status == BACKEND_CREATED || b->status == BACKEND_UPDATED;
+}
+
+static void put_backends(struct buf *out, const struct outcome *o)
+{
+	for (size_t i = 0; i < o->backends.len; i++) {
+		if (!was_touched(&o->backends.items[i]))
+			continue;
+		report_backend(out, &o->backends.items[i]);
+		buf_str(out, ", ");
+	}
+}
+
+static bool site_changed(const struct outcome_totals *t)
+{
+	return t->uploaded || t->copied || t->deleted || t->patterns;
+}
+
 static void put_end(struct buf *out, const struct outcome *o,
 		    const struct outcome_totals *t)
 {
@@ -221,8 +298,12 @@ static void put_end(struct buf *out, const struct outcome *o,
 		return;
 	}
 	buf_str(out, "Deployed: ");
-	put_totals(out, t);
-	buf_printf(out, ", in %.1f s.\n", seconds);
+	put_backends(out, o);
+	if (site_changed(t) || o->plan.sites.len) {
+		put_totals(out, t);
+		buf_str(out, ", ");
+	}
+	buf_printf(out, "in %.1f s.\n", seconds);
 }
 
 void report_sentence(struct buf *out, const struct outcome *o)
@@ -258,6 +339,7 @@ void report_sentence(struct buf *out, const struct outcome *o)
 		break;
 	case VERDICT_PARTIAL:
 		buf_str(out, "Partly done: ");
+		put_backends(out, o);
 		put_totals(out, &t);
 		buf_str(out, ". Run again to finish: what is left is journalled.\n");
 		break;
@@ -265,6 +347,7 @@ void report_sentence(struct buf *out, const struct outcome *o)
 	case VERDICT_FAILED:
 		if (outcome_changed(&t)) {
 			buf_str(out, "Stopped on the way: ");
+			put_backends(out, o);
 			put_totals(out, &t);
 			buf_str(out, ".\n");
 		} else {
@@ -395,6 +478,56 @@ static void text_site(const struct plan *p, size_t i, const struct report_style 
 	buf_char(out, '\n');
 }
 
+static void text_resources(const struct resource_list *changes,
+			   const struct report_style *style, struct buf *out)
+{
+	for (size_t i = 0; i < changes->len; i++) {
+		const struct resource_change *c = &changes->items[i];
+		const char *word = report_action(c);
+		bool loud = str_starts(word, "REPLACE") || str_eq(word, "remove");
+
+		if (style->max_rows && i == style->max_rows)
+			break;
+		buf_printf(out, "      %s%-8s%s ", paint(style, loud ? RED : YELLOW),
+			   word, paint(style, COLOR_END));
+		report_name(out, c->name);
+		buf_str(out, " (");
+		report_name(out, c->type);
+		buf_str(out, ")\n");
+	}
+	text_left_out(changes->len, style, out);
+}
+
+void report_resources_text(const struct backend *backend,
+			   const struct resource_list *changes,
+			   const struct report_style *style, struct buf *out)
+{
+	buf_str(out, "  backend ");
+	report_name(out, backend->name);
+	buf_printf(out, ": %zu resource%s\n", changes->len, changes->len == 1 ? "" : "s");
+	text_resources(changes, style, out);
+}
+
+static void text_backend(const struct plan_backend *b, const struct report_style *style,
+			 struct buf *out)
+{
+	buf_str(out, "  backend ");
+	report_name(out, b->backend->name);
+	buf_str(out, " -> ");
+	report_target(out, b->backend, b->target);
+	buf_printf(out, "\n    %s%s%s", paint(style, b->why ? YELLOW : ""),
+		   report_backend_verdict(b->verdict),
+		   paint(style, b->why ? COLOR_END : ""));
+	if (b->why) {
+		buf_str(out, ": ");
+		report_name(out, b->why);
+	}
+	buf_char(out, '\n');
+	if (b->previewed && !b->resources.len)
+		buf_str(out, "      CloudFormation finds nothing to change\n");
+	text_resources(&b->resources, style, out);
+}
+
 static void text_notes(const struct plan *p, size_t from,
 		       const struct report_style *style, struct buf *out)
 {
@@ -420,6 +553,8 @@ void report_plan_text(const struct plan *p, const struct report_style *style,
 	buf_str(out, "Plan for commit ");
 	report_commit(out, &p->head);
 	buf_printf(out, "%s\n", p->offline ? " (offline: compared in git alone)" : "");
+	for (size_t i = 0; i < p->backends.len; i++)
+		text_backend(&p->backends.items[i], style, out);
 	for (size_t i = 0; i < p->sites.len; i++)
 		text_site(p, i, style, out);
 	text_notes(p, 0, style, out);

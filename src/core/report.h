@@ -23,6 +23,10 @@ struct report_style {
 
 void report_plan_text(const struct plan *p, const struct report_style *style,
 		      struct buf *out);
+/* What CloudFormation is about to do to a backend's stack. */
+void report_resources_text(const struct backend *backend,
+			   const struct resource_list *changes,
+			   const struct report_style *style, struct buf *out);
 /* One line or a few: what was done, or why not; and the notes that came up meanwhile. */
 void report_outcome_text(const struct outcome *o, const struct report_style *style,
 			 struct buf *out);
@@ -43,11 +47,16 @@ struct report_progress {
 };
 
 void report_progress_json(const struct report_progress *p, struct buf *out);
+void report_resources_json(const struct backend *backend,
+			   const struct resource_list *changes, struct buf *out);
 void report_result_json(const struct outcome *o, struct buf *out);
 
 /* The patterns of all invalidations that were accepted (planned, in a dry run) as a JSON
  * array. Returns how many were left out for max_bytes. */
 size_t report_patterns_json(const struct outcome *o, size_t max_bytes, struct buf *out);
+
+/* The outputs of all stacks, as a JSON object: {"backend": {"Output": "value"}}. */
+void report_outputs_json(const struct outcome *o, struct buf *out);
 
 /* GitHub's job summary; cut at a size that the runner accepts. compare_url is what a pair
  * of commits ("a...b") is appended to; NULL: no links. */

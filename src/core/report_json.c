@@ -79,15 +79,62 @@ static void step_key(struct json_writer *w, const struct plan_site *site,
 		json_member(w, "if_none_match", "*");
 }
 
+static const char *backend_kind(const struct backend *b)
+{
+	return b->kind == BACKEND_FUNCTION ? "function" : "template";
+}
+
+static void member_resources(struct json_writer *w, const struct resource_list *list)
+{
+	json_key(w, "resources");
+	json_open(w, '[');
+	for (size_t i = 0; i < list->len; i++) {
+		json_open(w, '{');
+		json_member(w, "action", list->items[i].action);
+		json_member(w, "name", list->items[i].name);
+		json_member(w, "resource_type", list->items[i].type);
+		json_member(w, "replacement", list->items[i].replacement);
+		json_close(w, '}');
+	}
+	json_close(w, ']');
+}
+
+static void put_backend(struct json_writer *w, const struct plan_backend *b)
+{
+	static const char *const verdicts[] = {
+		[BACKEND_SAME] = "unchanged",
+		[BACKEND_DEPLOY] = "deploy",
+		[BACKEND_LATER] = "later",
+		[BACKEND_LEFT] = "left-alone",
+	};
+
+	json_open(w, '{');
+	json_member(w, "name", b->backend->name);
+	json_member(w, "kind", backend_kind(b->backend));
+	json_member(w, "verdict", verdicts[b->verdict]);
+	json_member(w, "target", b->target);
+	json_member(w, "why", b->why);
+	json_member_bool(w, "creates", b->creates);
+	if (b->previewed)
+		member_resources(w, &b->resources);
+	json_close(w, '}');
+}
+
 /* The members of a step; the object is open already. */
 static void step_members(struct json_writer *w, const struct plan *p, size_t i)
 {
 	const struct step *s = &p->steps.items[i];
-	const struct plan_site *site = &p->sites.items[s->site];
+	const struct plan_site *site;
 
 	json_member_int(w, "step", (int64_t)i);
 	json_member(w, "kind", step_kind_name(s->kind));
 	json_member(w, "phase", phase_name(s->phase));
+	if (s->kind == STEP_BACKEND) {
+		json_member(w, "backend", p->backends.items[s->backend].backend->name);
+		json_member(w, "target", p->backends.items[s->backend].target);
+		return;
+	}
+	site = &p->sites.items[s->site];
 	json_member(w, "site", site->site->name);
 	step_key(w, site, s);
 	if (s->path)
@@ -185,6 +232,11 @@ void report_plan_json(const struct plan *p, size_t max_bytes, struct buf *out)
 	member_commit(&w, "head", &p->head);
 	json_member_bool(&w, "offline", p->offline);
 	json_member(&w, "refused", p->refused ? p->refusal : NULL);
+	json_key(&w, "backends");
+	json_open(&w, '[');
+	for (size_t i = 0; i < p->backends.len; i++)
+		put_backend(&w, &p->backends.items[i]);
+	json_close(&w, ']');
 	json_key(&w, "sites");
 	json_open(&w, '[');
 	for (size_t i = 0; i < p->sites.len; i++)
@@ -243,6 +295,66 @@ void report_progress_json(const struct report_progress *p, struct buf *out)
 	close_line(&w);
 }
 
+void report_resources_json(const struct backend *backend,
+			   const struct resource_list *changes, struct buf *out)
+{
+	struct json_writer w = JSON_WRITER_INIT(out);
+
+	open_line(&w, "progress");
+	json_member(&w, "backend", backend->name);
+	member_resources(&w, changes);
+	close_line(&w);
+}
+
+static void member_outputs(struct json_writer *w, const char *key,
+			   const struct stack_output_list *list)
+{
+	json_key(w, key);
+	json_open(w, '{');
+	for (size_t i = 0; i < list->len; i++)
+		json_member(w, list->items[i].name, list->items[i].value);
+	json_close(w, '}');
+}
+
+static void put_backend_outcome(struct json_writer *w, const struct backend_outcome *b)
+{
+	json_open(w, '{');
+	json_member(w, "name", b->backend->name);
+	json_member(w, "kind", backend_kind(b->backend));
+	json_member(w, "target", b->target);
+	json_member(w, "status", backend_status_name(b->status));
+	member_resources(w, &b->changes);
+	member_outputs(w, "outputs", &b->outputs);
+	json_member_int(w, "repaired", (int64_t)b->repaired);
+	if (b->version)
+		json_member(w, "version", b->version);
+	json_member_int(w, "duration_ms", b->duration_ms);
+	if (b->error)
+		json_member(w, "error", b->error);
+	json_close(w, '}');
+}
+
+static void put_backends(struct json_writer *w, const struct outcome *o)
+{
+	json_key(w, "backends");
+	json_open(w, '[');
+	for (size_t i = 0; i < o->backends.len; i++)
+		put_backend_outcome(w, &o->backends.items[i]);
+	json_close(w, ']');
+}
+
+void report_outputs_json(const struct outcome *o, struct buf *out)
+{
+	struct json_writer w = JSON_WRITER_INIT(out);
+
+	json_open(&w, '{');
+	for (size_t i = 0; i < o->backends.len; i++)
+		if (o->backends.items[i].outputs.len)
+			member_outputs(&w, o->backends.items[i].backend->name,
+				       &o->backends.items[i].outputs);
+	json_close(&w, '}');
+}
+
 static void put_invalidations(struct json_writer *w, const struct outcome *o)
 {
 	json_key(w, "invalidations");
@@ -289,6 +401,7 @@ void report_result_json(const struct outcome *o, struct buf *out)
 	json_member_int(&w, "bytes", t.bytes);
 	json_member_int(&w, "invalidation_paths", (int64_t)t.patterns);
 	put_invalidations(&w, o);
+	put_backends(&w, o);
 	json_key(&w, "notes");
 	put_list(&w, &o->plan, put_nth_note, outcome_late_notes(o), o->plan.notes.len, 0);
 	json_member_int(&w, "duration_ms", o->duration_ms);

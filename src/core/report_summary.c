@@ -320,11 +320,90 @@ static void notes(const struct plan *p, struct buf *out)
 	fold_end(out, p->notes.len);
 }
 
+static void resource_rows(const struct resource_list *changes, struct buf *out)
+{
+	struct list list;
+
+	if (!changes->len)
+		return;
+	buf_char(out, '\n');
+	fold(out, changes->len, "resources");
+	buf_str(out, "| | resource | type |\n| --- | --- | --- |\n");
+	list = list_open(out);
+	for (size_t i = 0; i < changes->len; i++) {
+		CLEANUP(buf) struct buf item = BUF_INIT(ITEM_MAX);
+		const char *word = report_action(&changes->items[i]);
+		bool loud = str_starts(word, "REPLACE");
+
+		buf_printf(&item, "| %s%s%s | ", loud ? "**" : "", word,
+			   loud ? "**" : "");
+		code(&item, changes->items[i].name);
+		buf_str(&item, " | ");
+		code(&item, changes->items[i].type);
+		buf_str(&item, " |\n");
+		list_add(&list, &item);
+	}
+	list_close(&list);
+	fold_end(out, changes->len);
+}
+
+static void backend_head(const struct backend *backend, const char *target,
+			 struct buf *out)
+{
+	buf_str(out, "\n#### backend ");
+	code(out, backend->name);
+	buf_str(out, backend->kind == BACKEND_FUNCTION ? ", function " : ", stack ");
+	code(out, target ? target : "(not known)");
+	buf_str(out, "\n\n");
+}
+
+static void backend_plan(const struct plan_backend *b, struct buf *out)
+{
+	backend_head(b->backend, b->target, out);
+	buf_str(out, report_backend_verdict(b->verdict));
+	if (b->why) {
+		buf_str(out, ": ");
+		prose(out, b->why);
+	}
+	buf_str(out, ".\n");
+	resource_rows(&b->resources, out);
+}
+
+static void backend_outcome(const struct backend_outcome *b, struct buf *out)
+{
+	CLEANUP(buf) struct buf text = BUF_INIT(ITEM_MAX);
+
+	backend_head(b->backend, b->target, out);
+	report_backend(&text, b);
+	prose(out, text.data);
+	buf_str(out, ".\n");
+	resource_rows(&b->changes, out);
+}
+
+/* What was done says more than what was planned. */
+static void backends(const struct outcome *o, struct buf *out)
+{
+	for (size_t i = 0; i < o->backends.len; i++)
+		if (o->backends.items[i].status != BACKEND_PENDING)
+			backend_outcome(&o->backends.items[i], out);
+	for (size_t i = 0; i < o->plan.backends.len; i++) {
+		const struct plan_backend *b = &o->plan.backends.items[i];
+		bool told = false;
+
+		for (size_t k = 0; k < o->backends.len; k++)
+			told |= o->backends.items[k].backend == b->backend &&
+				o->backends.items[k].status != BACKEND_PENDING;
+		if (!told)
+			backend_plan(b, out);
+	}
+}
+
 void report_summary(const struct outcome *o, const char *compare_url, struct buf *out)
 {
 	CLEANUP(buf) struct buf text = BUF_INIT(SUMMARY_MAX);
 
 	headline(o, &text);
+	backends(o, &text);
 	for (size_t i = 0; i < o->plan.sites.len; i++) {
 		site_head(&o->plan, &o->plan.sites.items[i], compare_url, &text);
 		site_table(o, i, &text);

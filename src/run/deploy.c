@@ -58,8 +58,8 @@ static int open_site(struct deploy *d, struct deploy_site *s, struct error *err)
 		.wanted = o->source,
 	};
 
-	s->bucket = s->site->bucket.kind == VALUE_LITERAL ? s->site->bucket.text : NULL;
-	if (!s->bucket && !o->offline)
+	s->bucket = value_text(&s->site->bucket);
+	if (!s->bucket && s->site->bucket.kind != VALUE_OUTPUT && !o->offline)
 		return error_set(
 			err, ERR_CONFIG,
 			"site %s has no bucket: give --bucket, or `bucket:` in crc.yml",
@@ -80,7 +80,9 @@ static int open_site(struct deploy *d, struct deploy_site *s, struct error *err)
 
 static bool is_wanted(const struct deploy_options *o, const struct site *site)
 {
-	return !o->only_site || str_eq(o->only_site, site->name);
+	if (o->only_site)
+		return str_eq(o->only_site, site->name);
+	return !o->only_backend;
 }
 
 static int fail_no_site(const struct deploy_options *o, struct error *err)
@@ -104,7 +106,7 @@ static int open_sites(struct deploy *d, struct error *err)
 	for (size_t i = 0; i < all->len; i++)
 		if (is_wanted(d->options, &all->items[i]))
 			d->sites[d->n_sites++].site = &all->items[i];
-	if (!d->n_sites)
+	if (d->options->only_site && !d->n_sites)
 		return fail_no_site(d->options, err);
 	for (size_t i = 0; i < d->n_sites; i++)
 		if (open_site(d, &d->sites[i], err) < 0)
@@ -157,9 +159,35 @@ static void add_notes(struct note_list *to, const struct note_list *from)
 		note_list_push(to, from->items[i]);
 }
 
-static void build_plan(struct deploy *d, struct plan *plan)
+/* Whether the site has a part in the plan. One that waits is shown by a dry run, and has its
+ * turn in the next plan otherwise. */
+static bool is_planned(const struct deploy *d, const struct deploy_site *s)
 {
-	struct site_input *inputs = xcalloc(d->n_sites, sizeof(*inputs));
+	return !s->superseded && (!s->waits || d->options->dry_run);
+}
+
+static void note_waiting(struct deploy *d)
+{
+	for (size_t i = 0; i < d->n_sites; i++) {
+		const struct deploy_site *s = &d->sites[i];
+		const char *text = arena_printf(
+			&d->arena,
+			"site %s is planned once the backends have deployed: where it goes "
+			"is %s",
+			s->site->name, value_label(&s->site->bucket, &d->arena));
+
+		if (s->waits && !d->options->dry_run)
+			note_list_push(&d->notes,
+				       (struct note){ NOTE_INFO, SIZE_MAX, NULL, text });
+	}
+}
+
+static int build_plan(struct deploy *d, struct plan *plan, struct error *err)
+{
+	struct site_input *sites = xcalloc(d->n_sites + 1, sizeof(*sites));
+	struct backend_input *backends = xcalloc(d->n_backends + 1, sizeof(*backends));
+	struct plan_input input = { .backends = backends, .sites = sites };
+	int rc = deploy_describe_backends(d, backends, &input.n_backends, err);
 	struct plan_options options = {
 		.head = d->options->head,
 		.offline = d->options->offline,
@@ -167,22 +195,40 @@ static void build_plan(struct deploy *d, struct plan *plan)
 		.cover = { d->options->max_paths, MAX_WILDCARDS },
 		.max_delete = d->options->max_delete,
 	};
-	size_t n = 0;
 
 	for (size_t i = 0; i < d->n_sites; i++)
-		if (!d->sites[i].superseded)
-			fill_input(d, &d->sites[i], &inputs[n++]);
-	plan_build(&options, inputs, n, plan);
-	add_notes(&plan->notes, &d->opening_notes);
-	add_notes(&plan->notes, &d->notes);
-	free(inputs);
+		if (is_planned(d, &d->sites[i]))
+			fill_input(d, &d->sites[i], &sites[input.n_sites++]);
+	if (rc == 0) {
+		plan_build(&options, &input, plan);
+		note_waiting(d);
+		add_notes(&plan->notes, &d->opening_notes);
+		add_notes(&plan->notes, &d->notes);
+	}
+	free(sites);
+	free(backends);
+	return rc;
 }
 
 /* Executing */
 
+static int deploy_backend(void *ctx, size_t i, const struct watch *watch,
+			  struct outcome *o, struct error *err)
+{
+	struct deploy *d = ctx;
+	struct backend_work *b = deploy_backend_of(d, &o->plan.backends.items[i]);
+
+	return backend_deploy(b, watch, o, err);
+}
+
+static bool outputs_moved(void *ctx)
+{
+	return deploy_outputs_moved(ctx);
+}
+
 static int run_plan(struct deploy *d, struct outcome *o, bool *touched, struct error *err)
 {
-	struct execute_site *sites = xcalloc(d->n_sites, sizeof(*sites));
+	struct execute_site *sites = xcalloc(d->n_sites + 1, sizeof(*sites));
 	struct execute_options options = {
 		.aws = d->options->aws,
 		.sites = sites,
@@ -190,6 +236,9 @@ static int run_plan(struct deploy *d, struct outcome *o, bool *touched, struct e
 		.concurrency = d->options->concurrency,
 		.wait = d->options->wait || d->options->verify,
 		.wait_timeout_s = WAIT_TIMEOUT_S,
+		.deploy_backend = deploy_backend,
+		.outputs_moved = outputs_moved,
+		.ctx = d,
 	};
 	size_t n = 0;
 	int rc;
@@ -197,7 +246,7 @@ static int run_plan(struct deploy *d, struct outcome *o, bool *touched, struct e
 	for (size_t i = 0; i < d->n_sites; i++) {
 		struct deploy_site *s = &d->sites[i];
 
-		if (!s->superseded)
+		if (is_planned(d, s))
 			sites[n++] = (struct execute_site){
 				.source = &s->source,
 				.read = &s->read,
@@ -212,6 +261,8 @@ static int run_plan(struct deploy *d, struct outcome *o, bool *touched, struct e
 
 static bool all_superseded(const struct deploy *d, struct outcome *o)
 {
+	if (!d->n_sites)
+		return false;
 	for (size_t i = 0; i < d->n_sites; i++) {
 		const struct deploy_site *s = &d->sites[i];
 		char hex[OID_HEX_SIZE];
@@ -239,7 +290,7 @@ static int conclude(struct outcome *o, enum verdict v)
 /* All is deployed and recorded; that it is not served (yet) is a failure of its own. */
 static int verify_all(struct deploy *d, struct outcome *o, struct error *err)
 {
-	const struct source **sources = xcalloc(d->n_sites, sizeof(*sources));
+	const struct source **sources = xcalloc(d->n_sites + 1, sizeof(*sources));
 	struct verify_options options = {
 		.http = d->options->http,
 		.clock = d->options->clock,
@@ -259,11 +310,64 @@ static int verify_all(struct deploy *d, struct outcome *o, struct error *err)
 	return rc;
 }
 
-/* One round: read, decide, plan, execute. *again: somebody else was faster. */
-static int round_trip(struct deploy *d, struct outcome *o, bool *again, struct error *err)
+/* Whether backends that have deployed now let others be planned. */
+static bool is_staged(const struct deploy *d, const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->backends.len; i++)
+		if (plan->backends.items[i].verdict == BACKEND_LEFT)
+			return false;
+	for (size_t i = 0; i < d->n_sites; i++)
+		if (d->sites[i].waits && !d->sites[i].superseded)
+			return true;
+	for (size_t i = 0; i < plan->backends.len; i++)
+		if (plan->backends.items[i].verdict == BACKEND_LATER)
+			return true;
+	return false;
+}
+
+/* A round that had nothing left to do may follow one that had. */
+static enum verdict end_of(const struct outcome *o)
+{
+	struct outcome_totals t = outcome_count(o);
+
+	return plan_is_empty(&o->plan) && !t.backends ? VERDICT_NOTHING : VERDICT_DONE;
+}
+
+static int finish_round(struct deploy *d, struct outcome *o, bool *again,
+			struct error *err)
+{
+	if (is_staged(d, &o->plan)) {
+		*again = true;
+		return error_set(err, ERR_CONDITION, "more can be planned now");
+	}
+	if (end_of(o) == VERDICT_NOTHING)
+		return conclude(o, VERDICT_NOTHING);
+	return d->options->verify ? verify_all(d, o, err) : conclude(o, VERDICT_DONE);
+}
+
+/* Plans, and tells of it. 1: that is all, for a dry run. */
+static int make_plan(struct deploy *d, struct outcome *o, struct error *err)
 {
 	const struct progress *p = d->options->progress;
+	bool online = !d->options->offline;
+
+	if (build_plan(d, &o->plan, err) < 0)
+		return -1;
+	if (online && deploy_check_known(d, &o->plan, err) < 0)
+		return -1;
+	if (online && d->options->change_set && deploy_preview(d, &o->plan, err) < 0)
+		return -1;
+	if (p && p->planned)
+		p->planned(p->ctx, &o->plan);
+	return d->options->dry_run || d->options->offline;
+}
+
+/* One round: read, decide, plan, execute. *again: somebody else was faster, or backends have
+ * deployed and there is more to plan. */
+static int round_trip(struct deploy *d, struct outcome *o, bool *again, struct error *err)
+{
 	bool touched = false;
+	int rc;
 
 	outcome_forget_plan(o);
 	if (!d->options->offline &&
@@ -273,24 +377,28 @@ static int round_trip(struct deploy *d, struct outcome *o, bool *again, struct e
 		return conclude(o, VERDICT_SUPERSEDED);
 	if (!d->options->offline && deploy_look(d, err) < 0)
 		return -1;
-	build_plan(d, &o->plan);
-	if (p && p->planned)
-		p->planned(p->ctx, &o->plan);
-	if (d->options->dry_run || d->options->offline)
-		return conclude(o, VERDICT_PLANNED);
+	rc = make_plan(d, o, err);
+	deploy_keep_outputs(d, o);
+	if (rc)
+		return rc < 0 ? -1 : conclude(o, VERDICT_PLANNED);
 	if (o->plan.refused) {
 		o->verdict = VERDICT_REFUSED;
 		return error_set(err, o->plan.refused, "%s", o->plan.refusal);
 	}
-	if (plan_is_empty(&o->plan))
-		return conclude(o, VERDICT_NOTHING);
-	if (run_plan(d, o, &touched, err) == 0)
-		return d->options->verify ? verify_all(d, o, err)
-					  : conclude(o, VERDICT_DONE);
+	if (plan_is_empty(&o->plan) || run_plan(d, o, &touched, err) == 0)
+		return finish_round(d, o, again, err);
 	*again = !touched && err->code == ERR_CONDITION;
 	if (touched && err->code != ERR_ORDER)
 		o->verdict = VERDICT_PARTIAL;
 	return -1;
+}
+
+static bool has_backend_steps(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->steps.len; i++)
+		if (plan->steps.items[i].kind == STEP_BACKEND)
+			return true;
+	return false;
 }
 
 static int run_rounds(struct deploy *d, struct outcome *o, struct error *err)
@@ -305,6 +413,10 @@ static int run_rounds(struct deploy *d, struct outcome *o, struct error *err)
 			return 0;
 		if (!again)
 			return -1;
+		/* What backends took is not time that others were faster. */
+		if (has_backend_steps(&o->plan))
+			until_ms = clock_monotonic_ms(d->options->clock) +
+				   d->options->lock_timeout_s * INT64_C(1000);
 		if (clock_monotonic_ms(d->options->clock) >= until_ms)
 			return error_set(err, ERR_LOCKED,
 					 "other deploys were faster for %" PRId64 " s",
@@ -325,6 +437,10 @@ int deploy_run(struct deploy *d, const struct deploy_options *options, struct ou
 	rc = options->verify ? verify_check(options->config, options->only_site, err) : 0;
 	if (rc == 0)
 		rc = open_sites(d, err);
+	if (rc == 0)
+		rc = deploy_open_backends(d, err);
+	if (rc == 0 && !d->n_sites && !deploy_has_wanted_backends(d))
+		rc = error_set(err, ERR_CONFIG, "there is nothing to deploy");
 	if (rc == 0) {
 		deploy_find_neighbours(d);
 		rc = options->offline ? deploy_find_base(d, err) : 0;
@@ -353,6 +469,9 @@ void deploy_release(struct deploy *d)
 		snapshot_release(&s->head);
 		snapshot_release(&s->base);
 	}
+	deploy_forget_backends(d);
+	for (size_t i = 0; i < d->n_backends; i++)
+		backend_release(&d->backends[i]);
 	for (size_t i = 0; i < d->n_others; i++) {
 		source_release(&d->others[i].source);
 		snapshot_release(&d->others[i].objects);

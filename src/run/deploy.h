@@ -1,4 +1,6 @@
-/* deploy.h - the whole pipeline: read what is, decide the order, plan, execute.
+/* deploy.h - the whole pipeline: read what is, decide the order, plan, execute. Where a site
+ * needs what a backend has not put out yet, that is done twice: for the backends, and then for
+ * the rest.
  *
  * The only place that knows the sequence. Everything that a plan or a report borrows lives in
  * struct deploy, which outlives them. */
@@ -14,14 +16,17 @@
 #include "core/config.h"
 #include "core/outcome.h"
 #include "io/git.h"
+#include "run/backend.h"
 #include "run/claim.h"
 #include "run/progress.h"
 #include "run/source.h"
 
 struct deploy_options {
 	struct repo *repo;
-	const struct config *config; /* environment resolved */
-	const char *only_site;       /* NULL: all */
+	struct config
+		*config; /* environment resolved; outputs become known as it goes on */
+	const char *only_site;    /* NULL: all */
+	const char *only_backend; /* NULL: all, or none with only_site */
 	struct oid head;
 	const struct oid *base;   /* --base, or NULL */
 	const struct oid *before; /* the push event's, or NULL */
@@ -34,7 +39,9 @@ struct deploy_options {
 	bool verify; /* and so wait */
 	bool audit;
 	bool allow_rollback;
-	int64_t max_delete; /* -1: the default */
+	bool change_set;     /* a dry run lets CloudFormation say what it would do */
+	bool recreate_stack; /* one that can only be deleted is, and made anew */
+	int64_t max_delete;  /* -1: the default */
 	size_t max_paths;
 	unsigned concurrency;
 	int64_t lock_timeout_s;
@@ -63,6 +70,7 @@ struct deploy_site {
 	struct neighbour *neighbours;
 	size_t n_neighbours;
 	bool superseded;
+	bool waits; /* for outputs of backends that have not deployed yet */
 	const char *order_why;
 	struct arena read_arena; /* what one reading found */
 };
@@ -77,6 +85,9 @@ struct deploy_other {
 struct deploy {
 	const struct deploy_options *options;
 	struct arena arena;
+	struct backend_options backend_options;
+	struct backend_work *backends; /* in the order in which they deploy */
+	size_t n_backends;
 	struct deploy_site *sites;
 	size_t n_sites;
 	struct deploy_other *others;

@@ -6,8 +6,8 @@ static bool shares_distribution(const struct site *a, const struct site *b)
 {
 	for (size_t i = 0; i < a->distributions.len; i++)
 		for (size_t j = 0; j < b->distributions.len; j++)
-			if (str_eq(a->distributions.items[i].text,
-				   b->distributions.items[j].text))
+			if (value_same(&a->distributions.items[i],
+				       &b->distributions.items[j]))
 				return true;
 	return false;
 }

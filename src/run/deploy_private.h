@@ -1,5 +1,5 @@
 /* deploy_private.h - what the parts of deploy share: deploy.c (the sequence),
- * deploy_read.c (what is read before planning) and deploy_neighbours.c (what else is on the
+ * deploy_read.c (what is read before planning), deploy_backends.c and deploy_neighbours.c (what else is on the
  * distributions). */
 #ifndef RUN_DEPLOY_PRIVATE_H
 #define RUN_DEPLOY_PRIVATE_H
@@ -19,5 +19,28 @@ void deploy_find_neighbours(struct deploy *d);
 /* Offline: what to compare with. */
 int deploy_find_base(struct deploy *d, struct error *err);
 void deploy_forget_reading(struct deploy_site *s);
+
+/* Opens those that are deployed, and those whose outputs are needed. ERR_CONFIG. */
+int deploy_open_backends(struct deploy *d, struct error *err);
+bool deploy_has_wanted_backends(const struct deploy *d);
+void deploy_forget_backends(struct deploy *d);
+/* Puts the outputs that were read into the configuration. ERR_CONFIG: one is not what it
+ * should be. */
+int deploy_resolve_outputs(struct deploy *d, struct error *err);
+/* The same after backends have deployed; true when one is another than the plan was made
+ * with. */
+bool deploy_outputs_moved(struct deploy *d);
+/* ERR_CONFIG: an output is not there, and no deploy will bring it. */
+int deploy_check_known(const struct deploy *d, const struct plan *plan,
+		       struct error *err);
+/* What the plan has to know of the backends; out has room for all. */
+int deploy_describe_backends(struct deploy *d, struct backend_input *out, size_t *n,
+			     struct error *err);
+struct backend_work *deploy_backend_of(const struct deploy *d,
+				       const struct plan_backend *b);
+/* Writes what all stacks put out into the outcome. */
+void deploy_keep_outputs(const struct deploy *d, struct outcome *o);
+/* Has CloudFormation say what it would do, for a plan that is only printed. */
+int deploy_preview(struct deploy *d, struct plan *plan, struct error *err);
 
 #endif

@@ -35,7 +35,7 @@ void deploy_forget_reading(struct deploy_site *s)
 static int take_distribution(struct deploy *d, struct deploy_site *s, size_t i,
 			     struct aws_call *call, struct error *err)
 {
-	const char *id = s->site->distributions.items[i].text;
+	const char *id = value_text(&s->site->distributions.items[i]);
 	struct viewers_options options = {
 		.aws = d->options->aws,
 		.site = s->site,
@@ -69,71 +69,175 @@ static int take_distribution(struct deploy *d, struct deploy_site *s, size_t i,
 	return 0;
 }
 
-static size_t count_calls(const struct deploy *d)
+/* Where the site is comes from a stack: it is read once the stack is. */
+static bool takes_outputs(const struct deploy_site *s)
+{
+	const struct value_list *list = &s->site->distributions;
+
+	for (size_t i = 0; i < list->len; i++)
+		if (list->items[i].kind == VALUE_OUTPUT)
+			return true;
+	return s->site->bucket.kind == VALUE_OUTPUT;
+}
+
+static bool is_known(const struct deploy_site *s)
+{
+	const struct value_list *list = &s->site->distributions;
+
+	for (size_t i = 0; i < list->len; i++)
+		if (!value_text(&list->items[i]))
+			return false;
+	return value_text(&s->site->bucket) != NULL;
+}
+
+/* Of two rounds of requests: the backends and the sites that do not depend on them, then the
+ * sites that do. Requests of a round go side by side. */
+enum reading { READ_FIRST, READ_AFTER_STACKS };
+
+static bool is_read_in(const struct deploy_site *s, enum reading reading)
+{
+	return takes_outputs(s) == (reading == READ_AFTER_STACKS) && !s->waits;
+}
+
+static size_t fill_site(const struct deploy_site *s, struct aws_call *calls)
+{
+	calls[0] = (struct aws_call)AWS_CALL_INIT;
+	claim_read_request(&calls[0].request, s->bucket, s->site->prefix);
+	for (size_t i = 0; i < s->n_viewers; i++) {
+		calls[1 + i] = (struct aws_call)AWS_CALL_INIT;
+		cf_distribution_request(&calls[1 + i].request,
+					value_text(&s->site->distributions.items[i]));
+	}
+	return 1 + s->n_viewers;
+}
+
+static size_t fill_calls(const struct deploy *d, enum reading reading,
+			 struct aws_call *calls)
 {
 	size_t n = 0;
+
+	for (size_t i = 0; reading == READ_FIRST && i < d->n_backends; i++)
+		n += backend_calls(&d->backends[i], &calls[n]);
+	for (size_t i = 0; i < d->n_sites; i++)
+		if (is_read_in(&d->sites[i], reading))
+			n += fill_site(&d->sites[i], &calls[n]);
+	return n;
+}
+
+static int take_site(struct deploy *d, struct deploy_site *s, struct aws_call **calls,
+		     struct error *err)
+{
+	if (claim_read_result((*calls)++, &s->read, err) < 0)
+		return -1;
+	for (size_t i = 0; i < s->n_viewers; i++)
+		if (take_distribution(d, s, i, (*calls)++, err) < 0)
+			return -1;
+	return 0;
+}
+
+static int take_answers(struct deploy *d, enum reading reading, struct aws_call *calls,
+			struct error *err)
+{
+	for (size_t i = 0; reading == READ_FIRST && i < d->n_backends; i++) {
+		struct backend_work *b = &d->backends[i];
+
+		if (backend_take(b, calls, err) < 0)
+			return -1;
+		calls += b->backend->kind == BACKEND_TEMPLATE && b->wanted ? 2 : 1;
+	}
+	for (size_t i = 0; i < d->n_sites; i++)
+		if (is_read_in(&d->sites[i], reading) &&
+		    take_site(d, &d->sites[i], &calls, err) < 0)
+			return -1;
+	return 0;
+}
+
+static size_t count_most(const struct deploy *d)
+{
+	size_t n = d->n_backends * BACKEND_CALLS_MOST;
 
 	for (size_t i = 0; i < d->n_sites; i++)
 		n += 1 + d->sites[i].n_viewers;
 	return n;
 }
 
-static void fill_calls(const struct deploy *d, struct aws_call *calls)
+static int read_round(struct deploy *d, enum reading reading, struct error *err)
 {
-	for (size_t i = 0; i < d->n_sites; i++) {
-		const struct deploy_site *s = &d->sites[i];
+	struct aws_call *calls = xcalloc(count_most(d) + 1, sizeof(*calls));
+	size_t n = fill_calls(d, reading, calls);
+	int rc = n ? aws_send_all(d->options->aws, calls, n, err) : 0;
 
-		*calls = (struct aws_call)AWS_CALL_INIT;
-		claim_read_request(&calls++->request, s->bucket, s->site->prefix);
-		for (size_t j = 0; j < s->n_viewers; j++) {
-			*calls = (struct aws_call)AWS_CALL_INIT;
-			cf_distribution_request(&calls++->request,
-						s->site->distributions.items[j].text);
-		}
-	}
-}
-
-static int take_answers(struct deploy *d, struct aws_call *calls, struct error *err)
-{
-	for (size_t i = 0; i < d->n_sites; i++) {
-		struct deploy_site *s = &d->sites[i];
-
-		if (claim_read_result(calls++, &s->read, err) < 0)
-			return -1;
-		for (size_t j = 0; j < s->n_viewers; j++)
-			if (take_distribution(d, s, j, calls++, err) < 0)
-				return -1;
-	}
-	return 0;
-}
-
-static int read_once(struct deploy *d, struct error *err)
-{
-	size_t n = count_calls(d);
-	struct aws_call *calls = xcalloc(n, sizeof(*calls));
-	int rc;
-
-	d->notes.len = 0;
-	for (size_t i = 0; i < d->n_sites; i++)
-		deploy_forget_reading(&d->sites[i]);
-	fill_calls(d, calls);
-	rc = aws_send_all(d->options->aws, calls, n, err);
 	if (rc == 0)
-		rc = take_answers(d, calls, err);
+		rc = take_answers(d, reading, calls, err);
 	for (size_t i = 0; i < n; i++)
 		aws_call_release(&calls[i]);
 	free(calls);
 	return rc;
 }
 
-static int64_t longest_wait_s(const struct deploy *d)
+/* Sites that wait are shown by a dry run as if nothing were there. */
+static void settle_site(struct deploy *d, struct deploy_site *s)
+{
+	s->waits = !is_known(s);
+	s->bucket = value_text(&s->site->bucket);
+	if (!s->waits)
+		return;
+	s->bucket = NULL;
+	for (size_t i = 0; i < s->n_viewers; i++)
+		viewer_init_unknown(
+			&s->viewers[i],
+			value_label(&s->site->distributions.items[i], &d->arena),
+			s->site->prefix, s->site->query_strings, &s->read_arena);
+}
+
+static int read_once(struct deploy *d, struct error *err)
+{
+	d->notes.len = 0;
+	deploy_forget_backends(d);
+	for (size_t i = 0; i < d->n_sites; i++)
+		deploy_forget_reading(&d->sites[i]);
+	if (read_round(d, READ_FIRST, err) < 0 || deploy_resolve_outputs(d, err) < 0)
+		return -1;
+	for (size_t i = 0; i < d->n_sites; i++)
+		if (takes_outputs(&d->sites[i]))
+			settle_site(d, &d->sites[i]);
+	return read_round(d, READ_AFTER_STACKS, err);
+}
+
+/* Somebody else at work: told while it is waited for, and at the end of the wait. */
+struct obstacle {
+	const char *waiting; /* NULL: there is none; in the deploy's arena */
+	const char *held;
+};
+
+static struct obstacle obstacle_of(struct deploy *d)
 {
 	int64_t most = 0;
 
 	for (size_t i = 0; i < d->n_sites; i++)
 		if (d->sites[i].read.wait_s > most)
 			most = d->sites[i].read.wait_s;
-	return most;
+	if (most)
+		return (struct obstacle){
+			arena_printf(
+				&d->arena,
+				"another deploy holds the site: waiting (its lease is "
+				"dead in %" PRId64 " s at the latest)",
+				most),
+			"another deploy has held the site",
+		};
+	for (size_t i = 0; i < d->n_backends; i++) {
+		const struct backend_work *b = &d->backends[i];
+
+		if (b->is_busy)
+			return (struct obstacle){
+				arena_printf(&d->arena, "stack %s is in %s: waiting",
+					     backend_target(b), b->stack.status),
+				arena_printf(&d->arena, "stack %s has been in %s",
+					     backend_target(b), b->stack.status),
+			};
+	}
+	return (struct obstacle){ NULL, NULL };
 }
 
 int deploy_read(struct deploy *d, struct error *err)
@@ -142,11 +246,11 @@ int deploy_read(struct deploy *d, struct error *err)
 	const struct clock *clock = d->options->clock;
 	int64_t until_ms = clock_monotonic_ms(clock) +
 			   d->options->lock_timeout_s * INT64_C(1000);
-	int64_t wait_s;
+	struct obstacle busy;
 
 	while (read_once(d, err) == 0) {
-		wait_s = longest_wait_s(d);
-		if (!wait_s)
+		busy = obstacle_of(d);
+		if (!busy.waiting)
 			return 0;
 		if (d->options->dry_run) {
 			add_note(d, NOTE_INFO, "another deploy is under way");
@@ -154,17 +258,12 @@ int deploy_read(struct deploy *d, struct error *err)
 		}
 		if (clock_monotonic_ms(clock) >= until_ms)
 			return error_set(err, ERR_LOCKED,
-					 "another deploy has held the site for %" PRId64
+					 "%s for %" PRId64
 					 " s: look at its run, or wait longer with "
 					 "--lock-timeout",
-					 d->options->lock_timeout_s);
+					 busy.held, d->options->lock_timeout_s);
 		if (p && p->waiting)
-			p->waiting(p->ctx,
-				   arena_printf(&d->arena,
-						"another deploy holds the site: waiting "
-						"(its lease is dead in %" PRId64
-						" s at the latest)",
-						wait_s));
+			p->waiting(p->ctx, busy.waiting);
 		clock_sleep_ms(clock, POLL_MS);
 	}
 	return -1;
@@ -383,7 +482,8 @@ static int look_at_site(struct deploy *d, struct deploy_site *s, struct error *e
 int deploy_look(struct deploy *d, struct error *err)
 {
 	for (size_t i = 0; i < d->n_sites; i++)
-		if (!d->sites[i].superseded && look_at_site(d, &d->sites[i], err) < 0)
+		if (!d->sites[i].superseded && !d->sites[i].waits &&
+		    look_at_site(d, &d->sites[i], err) < 0)
 			return -1;
 	return 0;
 }
@@ -422,7 +522,8 @@ int deploy_find_base(struct deploy *d, struct error *err)
 
 		for (size_t j = 0; j < s->n_viewers; j++)
 			viewer_init_unknown(
-				&s->viewers[j], s->site->distributions.items[j].text,
+				&s->viewers[j],
+				value_label(&s->site->distributions.items[j], &d->arena),
 				s->site->prefix, s->site->query_strings, &d->arena);
 		if (d->has_base_commit &&
 		    source_snapshot_of(&s->source, &d->base_commit, &s->head, &d->arena,

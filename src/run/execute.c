@@ -34,7 +34,9 @@ int execution_failed(struct execution *x, size_t step, struct error *err)
 	struct step_outcome *out = &x->outcome->steps[step];
 	const char *what = s->path ? s->path : s->distribution;
 
-	error_wrap(err, "%s %s", step_kind_name(s->kind), what ? what : "state");
+	/* A backend's error names it already. */
+	if (s->kind != STEP_BACKEND)
+		error_wrap(err, "%s %s", step_kind_name(s->kind), what ? what : "state");
 	out->status = STATUS_FAILED;
 	out->error = arena_strdup(&x->outcome->arena, err->msg);
 	if (p && p->step)
@@ -233,8 +235,15 @@ static void drop_claims(struct execution *x)
 	struct error ignored = ERROR_INIT;
 
 	aws_uncancel(x->options->aws);
-	for (size_t i = 0; i < x->plan->sites.len; i++)
+	for (size_t i = 0; i < x->plan->sites.len; i++) {
+		const struct claim_read *read = x->options->sites[i].read;
+
+		/* What the journal says of this deploy has not begun. A state that was not
+		 * there before keeps it: it says that nothing is known yet. */
+		if (x->sites_are_untouched && read->exists)
+			x->claims[i].next.journal = read->state.journal;
 		claim_drop(&x->claims[i], &ignored);
+	}
 }
 
 /* The walk */
@@ -253,10 +262,12 @@ static size_t run_end(const struct plan *p, size_t from)
 
 typedef int (*phase_fn)(struct execution *, size_t, size_t, struct error *);
 
-static int walk_objects(struct execution *x, struct error *err)
+/* Walks the phases from first to last, and no others. */
+static int walk(struct execution *x, enum phase first, enum phase last, struct error *err)
 {
 	static const phase_fn phases[PHASES] = {
 		[PHASE_CLAIM] = execute_aborts,
+		[PHASE_BACKENDS] = execute_backends,
 		[PHASE_ASSETS] = execute_sends,
 		[PHASE_ENTRIES] = execute_sends,
 		[PHASE_DELETES] = execute_deletes,
@@ -265,7 +276,8 @@ static int walk_objects(struct execution *x, struct error *err)
 	size_t to;
 
 	for (size_t i = 0; i < x->plan->steps.len; i = to) {
-		phase_fn run = phases[x->plan->steps.items[i].phase];
+		enum phase phase = x->plan->steps.items[i].phase;
+		phase_fn run = phase >= first && phase <= last ? phases[phase] : NULL;
 
 		to = run_end(x->plan, i);
 		if (run && (execution_keep_claims(x, err) < 0 || run(x, i, to, err) < 0))
@@ -294,8 +306,13 @@ static int run_all(struct execution *x, bool *touched, struct error *err)
 {
 	if (prepare(x, err) < 0 || claim_all(x, err) < 0)
 		return -1;
+	x->sites_are_untouched = true;
+	if (walk(x, PHASE_BACKENDS, PHASE_BACKENDS, err) < 0)
+		return -1;
+	x->sites_are_untouched = false;
 	*touched = holds_claims(x);
-	if (walk_objects(x, err) < 0)
+	if (walk(x, PHASE_CLAIM, PHASE_CLAIM, err) < 0 ||
+	    walk(x, PHASE_ASSETS, PHASE_INVALIDATE, err) < 0)
 		return -1;
 	for (size_t i = 0; i < x->plan->sites.len; i++)
 		if (commit_site(x, i, err) < 0)

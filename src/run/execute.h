@@ -3,7 +3,8 @@
  *
  * Under each site's claim, which is renewed while the work goes on; no request starts that
  * could outlive it. A failure stops the walk: claims are given up, journals stay, and the
- * next run finishes. */
+ * next run finishes. When a backend fails nothing of a site was touched, and the journals are
+ * as they were. */
 #ifndef RUN_EXECUTE_H
 #define RUN_EXECUTE_H
 
@@ -15,6 +16,7 @@
 #include "run/claim.h"
 #include "run/progress.h"
 #include "run/source.h"
+#include "run/watch.h"
 
 /* What a site needs beside its plan; same index as in plan.sites. */
 struct execute_site {
@@ -31,10 +33,17 @@ struct execute_options {
 	unsigned concurrency;
 	bool wait; /* until invalidations are completed */
 	int64_t wait_timeout_s;
+	/* Both are needed when the plan has backends. */
+	/* Deploys plan.backends[i]; what came of it goes into the outcome. */
+	int (*deploy_backend)(void *ctx, size_t i, const struct watch *watch,
+			      struct outcome *o, struct error *err);
+	/* Whether what the plan was made with is another now that they have deployed. */
+	bool (*outputs_moved)(void *ctx);
+	void *ctx;
 };
 
-/* Executes o->plan. 0: all is done. -1: ERR_CONDITION before anything was touched (another
- * deploy was faster: read and plan again), ERR_PARTIAL when a later run has to finish
+/* Executes o->plan. 0: all is done. -1: ERR_CONDITION before anything of a site was touched
+ * (another deploy was faster, or a stack puts out other values now: read and plan again), ERR_PARTIAL when a later run has to finish
  * (journalled), or what went wrong when nothing was touched. *touched tells which. */
 int execute(const struct execute_options *options, struct outcome *o, bool *touched,
 	    struct error *err);

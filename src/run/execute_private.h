@@ -1,5 +1,5 @@
 /* execute_private.h - what the parts of execute share: execute.c (the walk and the claims),
- * execute_objects.c (puts, copies, deletes), execute_invalidate.c. */
+ * execute_backends.c, execute_objects.c (puts, copies, deletes), execute_invalidate.c. */
 #ifndef RUN_EXECUTE_PRIVATE_H
 #define RUN_EXECUTE_PRIVATE_H
 
@@ -34,6 +34,7 @@ struct execution {
 	int64_t bytes_done;
 	size_t steps_total;
 	size_t steps_done;
+	bool sites_are_untouched; /* claimed, and nothing else of them has begun */
 };
 
 /* Renews every claim that is due. ERR_CONDITION: one was lost. */
@@ -52,6 +53,7 @@ void upload_forget(struct upload *u);
 void upload_drop(struct execution *x, size_t step, struct upload *u);
 
 /* Steps that are aborts, among others that are left out. */
+int execute_backends(struct execution *x, size_t from, size_t to, struct error *err);
 int execute_aborts(struct execution *x, size_t from, size_t to, struct error *err);
 int execute_sends(struct execution *x, size_t from, size_t to, struct error *err);
 int execute_deletes(struct execution *x, size_t from, size_t to, struct error *err);

@@ -11,6 +11,9 @@ struct progress {
 	void *ctx;
 	/* The plan is settled and about to be executed. */
 	void (*planned)(void *ctx, const struct plan *plan);
+	/* CloudFormation has said what it is about to do for a backend. */
+	void (*resources)(void *ctx, const struct backend *backend,
+			  const struct resource_list *changes);
 	/* A step has ended. */
 	void (*step)(void *ctx, const struct plan *plan, size_t step,
 		     const struct step_outcome *outcome);

@@ -41,7 +41,7 @@ int verify_check(const struct config *config, const char *only_site, struct erro
 		const struct site *s = &config->sites.items[i];
 
 		if ((!only_site || str_eq(only_site, s->name)) &&
-		    s->url.kind != VALUE_LITERAL)
+		    s->url.kind == VALUE_NONE)
 			return error_set(
 				err, ERR_CONFIG,
 				"site %s: --verify fetches from the site's `url`: give "
@@ -57,11 +57,12 @@ static const char *url_of(struct verification *v, const struct step *step)
 {
 	const struct site *site = v->outcome->plan.sites.items[step->site].site;
 	CLEANUP(buf) struct buf url = BUF_INIT(16384);
-	size_t n = strlen(site->url.text);
+	const char *base = value_text(&site->url);
+	size_t n = base ? strlen(base) : 0;
 
-	while (n && site->url.text[n - 1] == '/')
+	while (n && base[n - 1] == '/')
 		n--;
-	buf_add(&url, site->url.text, n);
+	buf_add(&url, base ? base : "", n);
 	buf_char(&url, '/');
 	url_encode_s3_key(step->path, &url);
 	return arena_strdup(&v->arena, url.data);
@@ -73,6 +74,10 @@ static int add_target(struct verification *v, const struct step *step, struct er
 	struct entry e = { .path = step->path, .id = step->id };
 	struct target t = { .url = url_of(v, step), .x_cache = "" };
 
+	if (!value_text(&v->outcome->plan.sites.items[step->site].site->url))
+		return error_set(err, ERR_CONFIG,
+				 "its `url` is an output that the stack "
+				 "does not have: check crc.yml");
 	if (source_read(v->options->sources[step->site], &e, &content, err) < 0)
 		return -1;
 	memcpy(t.sha256, content.digest.sha256, sizeof(t.sha256));

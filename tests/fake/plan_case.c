@@ -776,7 +776,9 @@ int plan_case_read(struct plan_case *c, const char *text, struct error *err)
 		return -1;
 	for (size_t i = 0; i < c->n_sites; i++)
 		settle_site(c, i);
-	plan_build(&c->options, c->inputs, c->n_sites, &c->outcome.plan);
+	plan_build(&c->options,
+		   &(struct plan_input){ .sites = c->inputs, .n_sites = c->n_sites },
+		   &c->outcome.plan);
 	for (size_t i = 0; i < c->notes.len; i++)
 		note_list_push(&c->outcome.plan.notes, c->notes.items[i]);
 	do_steps(c);

@@ -28,7 +28,7 @@ static void print_text(const struct plan_case *c, struct buf *out)
 
 	/* What came up later was not there when it was printed. */
 	plan.notes.len = outcome_late_notes(&c->outcome);
-	if (plan.sites.len)
+	if (plan.sites.len || plan.backends.len)
 		report_plan_text(&plan, &style, out);
 	report_outcome_text(&c->outcome, &style, out);
 }
@@ -85,7 +85,7 @@ static void print_json(const struct plan_case *c, struct buf *out)
 	struct plan plan = c->outcome.plan;
 
 	plan.notes.len = outcome_late_notes(&c->outcome);
-	if (plan.sites.len)
+	if (plan.sites.len || plan.backends.len)
 		report_plan_json(&plan, 0, &lines);
 	for (size_t i = 0; c->outcome.steps && i < c->outcome.plan.steps.len; i++)
 		if (c->outcome.steps[i].status != STATUS_PENDING)

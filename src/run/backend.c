@@ -1,0 +1,450 @@
+#include "run/backend.h"
+
+#include <string.h>
+
+#include "aws/sts.h"
+#include "base/mem.h"
+#include "codec/encode.h"
+#include "codec/hash.h"
+#include "run/artifacts.h"
+#include "run/backend_private.h"
+#include "run/build.h"
+
+enum { ARCHIVE_MOST = 256 << 20, TEMPLATE_MOST = 8 << 20 };
+
+/* Opening */
+
+static int run_build(const struct backend_work *b, struct error *err)
+{
+	const struct backend_options *o = b->options;
+	const struct build_options build = {
+		.repo = o->repo,
+		.what = arena_printf((struct arena *)&b->arena, "backend %s",
+				     b->backend->name),
+		.command = b->backend->build,
+		.head = o->commit,
+		.env = o->env,
+		.cancelled = o->cancelled,
+		.progress = o->progress,
+	};
+
+	return build_run(&build, err);
+}
+
+static int open_package(struct backend_work *b, struct error *err)
+{
+	const struct backend_options *o = b->options;
+	const struct package_options package = {
+		.repo = o->repo,
+		.commit = o->commit,
+		.backend = b->backend,
+		.config_file = o->config_file,
+		.wanted = b->backend->build ? SOURCE_WORKTREE : o->source,
+		.env = o->env,
+		.cancelled = o->cancelled,
+		.progress = o->progress,
+	};
+
+	if (package_open(&b->package, &package, err) < 0)
+		return error_wrap(err, "backend %s", b->backend->name);
+	b->has_package = true;
+	return 0;
+}
+
+int backend_open(struct backend_work *b, const struct backend_options *options,
+		 const struct backend *backend, bool wanted, struct error *err)
+{
+	*b = (struct backend_work){
+		.options = options,
+		.backend = backend,
+		.wanted = wanted,
+		.zip = BUF_INIT(ARCHIVE_MOST),
+		.text = BUF_INIT(TEMPLATE_MOST),
+	};
+	if (!wanted)
+		return 0;
+	if (backend->build && !options->dry_run && run_build(b, err) < 0)
+		return -1;
+	return backend->kind == BACKEND_TEMPLATE ? open_package(b, err) : 0;
+}
+
+void backend_forget_reading(struct backend_work *b)
+{
+	cfn_stack_release(&b->stack);
+	buf_clear(&b->text);
+	str_list_release(&b->drifted);
+	arena_release(&b->read_arena);
+	b->exists = false;
+	b->is_busy = false;
+	b->live_text = NULL;
+	b->function = (struct lambda_function){ .arn = NULL };
+	b->artifacts = NULL;
+	b->account = NULL;
+	b->parameters = NULL;
+}
+
+void backend_release(struct backend_work *b)
+{
+	backend_forget_reading(b);
+	if (b->has_package)
+		package_release(&b->package);
+	if (b->has_code)
+		code_release(&b->code);
+	buf_release(&b->zip);
+	buf_release(&b->text);
+	arena_release(&b->arena);
+}
+
+const char *backend_target(const struct backend_work *b)
+{
+	return value_text(b->backend->kind == BACKEND_FUNCTION ? &b->backend->function
+							       : &b->backend->stack);
+}
+
+/* Reading */
+
+static bool is_function(const struct backend_work *b)
+{
+	return b->backend->kind == BACKEND_FUNCTION;
+}
+
+/* The nth part of an ARN, from 0, in the arena; NULL: it has not as many. */
+static const char *arn_part(const char *arn, int n, struct arena *arena)
+{
+	for (; n > 0 && arn; n--) {
+		arn = strchr(arn, ':');
+		arn += arn != NULL;
+	}
+	return arn ? arena_strndup(arena, arn, strcspn(arn, ":")) : NULL;
+}
+
+size_t backend_calls(const struct backend_work *b, struct aws_call *calls)
+{
+	const char *alias = value_text(&b->backend->alias);
+	const char *target = backend_target(b);
+
+	calls[0] = (struct aws_call)AWS_CALL_INIT;
+	if (is_function(b)) {
+		/* What is live is what the alias points to, if there is one. */
+		lambda_get_request(&calls[0].request,
+				   alias ? arena_printf((struct arena *)&b->arena,
+							"%s:%s", target, alias)
+					 : target);
+		/* A function that is named by its ARN may be in another region. */
+		if (str_starts(target, "arn:"))
+			calls[0].request.region = arn_part(target, 3,
+							   &calls[0].request.arena);
+		return 1;
+	}
+	cfn_stack_request(&calls[0].request, target);
+	if (!b->wanted)
+		return 1;
+	calls[1] = (struct aws_call)AWS_CALL_INIT;
+	cfn_template_request(&calls[1].request, target);
+	return 2;
+}
+
+static int take_function(struct backend_work *b, struct aws_call *call, struct error *err)
+{
+	const char *target = backend_target(b);
+
+	if (call->err.code) {
+		*err = call->err;
+		if (err->code != ERR_NOT_FOUND)
+			return error_wrap(err, "function %s", target);
+		return error_set(
+			err, ERR_NOT_FOUND,
+			"backend %s: there is no function %s%s%s in region %s: check "
+			"`function`%s in crc.yml, or make it first with the tool "
+			"that owns it",
+			b->backend->name, target,
+			value_text(&b->backend->alias) ? " with alias " : "",
+			value_text(&b->backend->alias) ? value_text(&b->backend->alias)
+						       : "",
+			aws_region(b->options->aws),
+			value_text(&b->backend->alias) ? " and `alias`" : "");
+	}
+	if (lambda_get_decode(&call->response, &b->read_arena, &b->function, err) < 0)
+		return error_wrap(err, "function %s", target);
+	b->exists = true;
+	b->account = arn_part(b->function.arn, 4, &b->read_arena);
+	return 0;
+}
+
+static int take_template(struct backend_work *b, struct aws_call *call, struct error *err)
+{
+	if (call->err.code) {
+		*err = call->err;
+		return error_wrap(err, "template of stack %s", backend_target(b));
+	}
+	return cfn_template_decode(&call->response, &b->read_arena, &b->live_text, err);
+}
+
+static int take_stack(struct backend_work *b, struct aws_call *calls, struct error *err)
+{
+	enum cfn_state state;
+
+	if (calls[0].err.code && cfn_stack_is_absent(&calls[0].err))
+		return 0;
+	if (calls[0].err.code) {
+		*err = calls[0].err;
+		return error_wrap(err, "stack %s", backend_target(b));
+	}
+	if (cfn_stack_decode(&calls[0].response, &b->read_arena, &b->stack, err) < 0)
+		return error_wrap(err, "stack %s", backend_target(b));
+	state = cfn_state_of(b->stack.status);
+	b->account = arn_part(b->stack.id, 4, &b->read_arena);
+	/* A stack of which only a change set was made is none yet. */
+	b->exists = state != CFN_SHELL;
+	b->is_busy = state == CFN_BUSY;
+	return b->wanted && b->exists ? take_template(b, &calls[1], err) : 0;
+}
+
+int backend_take(struct backend_work *b, struct aws_call *calls, struct error *err)
+{
+	return is_function(b) ? take_function(b, &calls[0], err)
+			      : take_stack(b, calls, err);
+}
+
+const char *backend_output(const struct backend_work *b, const char *name)
+{
+	for (size_t i = 0; i < b->stack.outputs.len; i++)
+		if (str_eq(b->stack.outputs.items[i].key, name))
+			return b->stack.outputs.items[i].value;
+	return NULL;
+}
+
+/* Preparing */
+
+static int find_account(struct backend_work *b, struct error *err)
+{
+	struct sts_identity identity;
+
+	if (b->account)
+		return 0;
+	if (sts_caller_identity(b->options->aws, &identity, err) < 0)
+		return error_wrap(err, "which account this is");
+	b->account = arena_strdup(&b->read_arena, identity.account);
+	return 0;
+}
+
+int backend_find_artifacts(struct backend_work *b, struct error *err)
+{
+	b->artifacts = value_text(&b->backend->artifacts);
+	if (b->artifacts)
+		return 0;
+	if (find_account(b, err) < 0)
+		return -1;
+	b->artifacts = artifacts_default_bucket(&b->read_arena, b->account,
+						aws_region(b->options->aws));
+	return 0;
+}
+
+static const char *live_parameter(const struct backend_work *b, const char *name)
+{
+	for (size_t i = 0; i < b->stack.parameters.len; i++)
+		if (str_eq(b->stack.parameters.items[i].key, name))
+			return b->stack.parameters.items[i].value;
+	return NULL;
+}
+
+static void compare_parameters(struct backend_work *b, const char **waits_for)
+{
+	const struct parameter_list *list = &b->backend->parameters;
+
+	b->parameters = arena_alloc(&b->read_arena,
+				    (list->len + 1) * sizeof(*b->parameters));
+	for (size_t i = 0; i < list->len; i++) {
+		const struct parameter *p = &list->items[i];
+
+		b->parameters[i] = (struct backend_parameter){
+			.name = p->name,
+			.wanted = value_text(&p->value),
+			.live = live_parameter(b, p->name),
+		};
+		if (!b->parameters[i].wanted && p->value.kind == VALUE_OUTPUT)
+			*waits_for = p->value.backend;
+		if (!b->parameters[i].wanted)
+			b->parameters[i].wanted = "";
+	}
+}
+
+static int prepare_stack(struct backend_work *b, const char **waits_for,
+			 struct error *err)
+{
+	compare_parameters(b, waits_for);
+	/* A template without code is the same whatever the bucket is. */
+	if (b->package.n_codes && backend_find_artifacts(b, err) < 0)
+		return -1;
+	buf_clear(&b->text);
+	package_splice(&b->package, b->artifacts ? b->artifacts : "", &b->text);
+	return buf_check(&b->text, "template", err);
+}
+
+static int open_code(struct backend_work *b, struct error *err)
+{
+	const struct backend_options *o = b->options;
+	const struct code_options code = {
+		.repo = o->repo,
+		.commit = o->commit,
+		.wanted = b->backend->build ? SOURCE_WORKTREE : o->source,
+		.path = b->backend->path,
+		.what = arena_printf(&b->arena, "backend %s", b->backend->name),
+		.runtime = arena_strdup(&b->arena, b->function.runtime),
+		.architecture = arena_strdup(&b->arena, b->function.architecture),
+		.is_built = b->backend->build != NULL,
+		.env = o->env,
+		.cancelled = o->cancelled,
+		.progress = o->progress,
+	};
+
+	if (code_open(&b->code, &code, err) < 0)
+		return -1;
+	b->has_code = true;
+	return 0;
+}
+
+const char *backend_sha256(const struct buf *zip, struct arena *arena)
+{
+	CLEANUP(buf) struct buf text = BUF_INIT(64);
+	unsigned char digest[HASH_SHA256_SIZE];
+
+	hash_bytes(HASH_SHA256, zip->data, zip->len, digest);
+	encode_base64(digest, sizeof(digest), &text);
+	return arena_strdup(arena, text.data);
+}
+
+static int prepare_function(struct backend_work *b, struct error *err)
+{
+	if (!b->has_code && open_code(b, err) < 0)
+		return -1;
+	/* A dry run installs nothing. */
+	if (b->sha256 || (b->options->dry_run && b->code.has_requirements))
+		return 0;
+	if (code_zip(&b->code, &b->zip, err) < 0 ||
+	    buf_check(&b->zip, "archive", err) < 0)
+		return error_wrap(err, "backend %s", b->backend->name);
+	b->sha256 = backend_sha256(&b->zip, &b->arena);
+	return 0;
+}
+
+int backend_prepare(struct backend_work *b, const char **waits_for, struct error *err)
+{
+	*waits_for = NULL;
+	if (!b->wanted)
+		return 0;
+	return is_function(b) ? prepare_function(b, err)
+			      : prepare_stack(b, waits_for, err);
+}
+
+/* Describing */
+
+struct counting {
+	struct arena *arena;
+	const char *folder; /* that is gone through, from the repository's top */
+	size_t n;
+	const char *first;
+};
+
+static int count_file(void *ctx, const struct repo_item *before,
+		      const struct repo_item *after, struct error *err)
+{
+	struct counting *c = ctx;
+
+	(void)err;
+	if (!c->n++)
+		c->first = arena_printf(c->arena, "%s%s%s", c->folder,
+					*c->folder ? "/" : "",
+					(after ? after : before)->path);
+	return 0;
+}
+
+static bool same_file(struct backend_work *b, const struct oid *base, const char *path)
+{
+	struct repo_item before;
+	struct repo_item after;
+	struct error err = ERROR_INIT;
+	bool was = repo_lookup(b->options->repo, base, path, &before, &err) == 0;
+	bool is = repo_lookup(b->options->repo, b->options->commit, path, &after, &err) ==
+		  0;
+
+	return was == is &&
+	       (!was || (oid_equal(&before.id, &after.id) && before.mode == after.mode));
+}
+
+static int count_below(struct backend_work *b, const struct oid *base, const char *path,
+		       struct counting *c, struct error *err)
+{
+	const struct repo_diff_visitor visitor = { NULL, count_file, c };
+	struct repo_item item;
+	struct error ignored = ERROR_INIT;
+	bool is_folder = repo_lookup(b->options->repo, b->options->commit, path, &item,
+				     &ignored) == 0 &&
+			 item.mode == REPO_FOLDER;
+
+	c->folder = path;
+	if (is_folder)
+		return repo_diff(b->options->repo, base, b->options->commit, path,
+				 &visitor, err);
+	if (!same_file(b, base, path) && !c->n++)
+		c->first = path;
+	return 0;
+}
+
+static bool is_below(const char *path, const char *folder)
+{
+	size_t n = strlen(folder);
+
+	return !n || (str_starts(path, folder) && (path[n] == '/' || !path[n]));
+}
+
+/* The backend's folder, and code that its template names elsewhere. */
+static int count_changes(struct backend_work *b, const struct oid *base,
+			 struct counting *c, struct error *err)
+{
+	const char *folder = b->backend->path;
+
+	if (count_below(b, base, folder, c, err) < 0)
+		return -1;
+	for (size_t i = 0; b->has_package && i < b->package.n_codes; i++) {
+		const char *path = b->package.codes[i].options.path;
+
+		if (!is_below(path, folder) && count_below(b, base, path, c, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int backend_describe(struct backend_work *b, const struct oid *base,
+		     const char *waits_for, struct backend_input *out, struct error *err)
+{
+	struct counting c = { &b->arena, "", 0, NULL };
+	bool offline = !b->options->aws;
+
+	*out = (struct backend_input){
+		.backend = b->backend,
+		.target = backend_target(b),
+		.knowledge = offline     ? KNOW_PATHS
+			     : waits_for ? KNOW_LATER
+			     : b->exists ? KNOW_LIVE
+					 : KNOW_ABSENT,
+		.waits_for = waits_for,
+		.text = b->text.data,
+		.live_text = b->live_text ? b->live_text : "",
+		.status = b->stack.status,
+		.status_is_good = b->stack.status && cfn_is_success(b->stack.status),
+		.parameters = b->parameters,
+		.n_parameters = b->parameters ? b->backend->parameters.len : 0,
+		.drifted = &b->drifted,
+		.sha256 = b->sha256,
+		.live_sha256 = b->function.code_sha256,
+		.has_base = base != NULL,
+	};
+	if (!offline || !base)
+		return 0;
+	if (count_changes(b, base, &c, err) < 0)
+		return error_wrap(err, "backend %s", b->backend->name);
+	out->files_changed = c.n;
+	out->first_changed = c.first;
+	return 0;
+}

@@ -1,0 +1,93 @@
+/* backend.h - one backend of a deploy: what the commit holds of it, what is live, and bringing
+ * the one to the other. */
+#ifndef RUN_BACKEND_H
+#define RUN_BACKEND_H
+
+#include <stdbool.h>
+
+#include "aws/client.h"
+#include "aws/cloudformation.h"
+#include "aws/lambda.h"
+#include "core/outcome.h"
+#include "run/code.h"
+#include "run/package.h"
+#include "run/watch.h"
+
+/* All is borrowed and must outlive the backend. */
+struct backend_options {
+	struct repo *repo;
+	const struct oid *commit;
+	const char *config_file; /* for messages; may be NULL */
+	enum source_kind source;
+	bool dry_run;  /* nothing is run or written */
+	bool audit;    /* what functions run is compared too */
+	bool recreate; /* a stack that can only be deleted is */
+	int64_t busy_timeout_s;
+	struct aws *aws; /* NULL: offline */
+	char *const *env;
+	const volatile int *cancelled;
+	const struct progress *progress; /* may be NULL */
+};
+
+struct backend_work {
+	const struct backend_options *options;
+	const struct backend *backend;
+	bool wanted; /* it is deployed; else only its outputs are asked for */
+	struct arena arena;
+	struct package package; /* of a template */
+	bool has_package;
+	struct code code; /* of a function */
+	bool has_code;
+	struct buf zip;     /* of a function; empty: not made */
+	const char *sha256; /* of it, base64; NULL: not made */
+	/* What one reading found */
+	struct arena read_arena;
+	bool exists;
+	bool is_busy;
+	struct cfn_stack stack;
+	const char *live_text;
+	struct lambda_function function;
+	struct buf text;       /* the template as it would be sent */
+	const char *artifacts; /* the bucket; NULL: not known */
+	const char *account;
+	struct backend_parameter *parameters;
+	struct str_list drifted;
+};
+
+/* Runs its build command (but in a dry run), and reads and checks its template. */
+int backend_open(struct backend_work *b, const struct backend_options *options,
+		 const struct backend *backend, bool wanted, struct error *err);
+void backend_release(struct backend_work *b);
+void backend_forget_reading(struct backend_work *b);
+
+/* The stack or function that it is deployed to. */
+const char *backend_target(const struct backend_work *b);
+
+/* The requests that tell what is live, side by side with others: one, or two. */
+enum { BACKEND_CALLS_MOST = 2 };
+size_t backend_calls(const struct backend_work *b, struct aws_call *calls);
+/* Takes as many answers. ERR_NOT_FOUND: no such function. */
+int backend_take(struct backend_work *b, struct aws_call *calls, struct error *err);
+/* The value of an output of the stack, or NULL; borrowed until the next reading. */
+const char *backend_output(const struct backend_work *b, const char *name);
+
+/* Works out what has to be compared, once all outputs that are known are in the
+ * configuration. *waits_for: the backend whose output must come first, or NULL. */
+int backend_prepare(struct backend_work *b, const char **waits_for, struct error *err);
+/* Finds the functions of a stack that run other code than its template says. */
+int backend_audit(struct backend_work *b, struct error *err);
+/* Everything for the plan; borrowed from b. Offline, base may be NULL. */
+int backend_describe(struct backend_work *b, const struct oid *base,
+		     const char *waits_for, struct backend_input *out, struct error *err);
+
+/* Writes the stack's outputs, as last read, into the outcome. */
+void backend_keep_outputs(const struct backend_work *b, struct outcome *o);
+
+/* What a change set would do, shown in the plan and forgotten by AWS. */
+int backend_preview(struct backend_work *b, struct plan_backend *out, struct arena *arena,
+		    struct error *err);
+/* Deploys it and writes into the outcome what came of that. */
+int backend_deploy(struct backend_work *b, const struct watch *watch, struct outcome *o,
+		   struct error *err);
+
+#endif

@@ -1,0 +1,13 @@
+/* backend_private.h - what the parts of backend share: backend.c (what is, and what is wanted)
+ * and backend_deploy.c (the one to the other). */
+#ifndef RUN_BACKEND_PRIVATE_H
+#define RUN_BACKEND_PRIVATE_H
+
+#include "run/backend.h"
+
+/* Settles b->artifacts, asking which account this is only where nothing has told. */
+int backend_find_artifacts(struct backend_work *b, struct error *err);
+/* Base64 of an archive's SHA-256, as Lambda writes it; in the arena. */
+const char *backend_sha256(const struct buf *zip, struct arena *arena);
+
+#endif

@@ -1,0 +1,304 @@
+#include "run/deploy_private.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+
+/* Opening */
+
+static bool is_wanted(const struct deploy_options *o, const struct backend *b)
+{
+	if (o->only_backend)
+		return str_eq(o->only_backend, b->name);
+	return !o->only_site;
+}
+
+static bool takes_output(const struct value *v, const struct backend *b)
+{
+	return v->kind == VALUE_OUTPUT && str_eq(v->backend, b->name);
+}
+
+static bool site_takes_output(const struct site *s, const struct backend *b)
+{
+	for (size_t i = 0; i < s->distributions.len; i++)
+		if (takes_output(&s->distributions.items[i], b))
+			return true;
+	return takes_output(&s->bucket, b) || takes_output(&s->url, b);
+}
+
+/* Whether somebody who is deployed takes an output of it. */
+static bool is_needed(const struct deploy *d, const struct backend *b)
+{
+	const struct backend_list *all = &d->options->config->backends;
+
+	for (size_t i = 0; i < d->n_sites; i++)
+		if (site_takes_output(d->sites[i].site, b))
+			return true;
+	for (size_t i = 0; i < all->len; i++) {
+		const struct parameter_list *list = &all->items[i].parameters;
+
+		for (size_t k = 0; is_wanted(d->options, &all->items[i]) && k < list->len;
+		     k++)
+			if (takes_output(&list->items[k].value, b))
+				return true;
+	}
+	return false;
+}
+
+static void fill_options(struct deploy *d)
+{
+	const struct deploy_options *o = d->options;
+
+	d->backend_options = (struct backend_options){
+		.repo = o->repo,
+		.commit = &o->head,
+		.config_file = o->config->file,
+		.source = o->source,
+		.dry_run = o->dry_run || o->offline,
+		.audit = o->audit,
+		.recreate = o->recreate_stack,
+		.busy_timeout_s = o->lock_timeout_s,
+		.aws = o->offline ? NULL : o->aws,
+		.env = o->env,
+		.cancelled = o->cancelled,
+		.progress = o->progress,
+	};
+}
+
+static int check_name(const struct deploy_options *o, struct error *err)
+{
+	CLEANUP(buf) struct buf names = BUF_INIT(512);
+	const struct backend_list *all = &o->config->backends;
+
+	if (!o->only_backend || config_backend(o->config, o->only_backend))
+		return 0;
+	for (size_t i = 0; i < all->len; i++)
+		buf_printf(&names, "%s%s", i ? ", " : "", all->items[i].name);
+	return error_set(err, ERR_CONFIG, "there is no backend \"%s\"%s%s",
+			 o->only_backend, all->len ? "; there are: " : "", names.data);
+}
+
+static int open_one(struct deploy *d, const struct backend *b, struct error *err)
+{
+	bool wanted = is_wanted(d->options, b);
+
+	if (!wanted && !is_needed(d, b))
+		return 0;
+	return backend_open(&d->backends[d->n_backends++], &d->backend_options, b, wanted,
+			    err);
+}
+
+int deploy_open_backends(struct deploy *d, struct error *err)
+{
+	const struct backend_list *all = &d->options->config->backends;
+	size_t *order = arena_alloc(&d->arena, (all->len + 1) * sizeof(*order));
+
+	if (check_name(d->options, err) < 0)
+		return -1;
+	fill_options(d);
+	config_backend_order(d->options->config, order);
+	d->backends = arena_alloc(&d->arena, (all->len + 1) * sizeof(*d->backends));
+	for (size_t i = 0; i < all->len; i++)
+		if (open_one(d, &all->items[order[i]], err) < 0)
+			return -1;
+	return 0;
+}
+
+bool deploy_has_wanted_backends(const struct deploy *d)
+{
+	for (size_t i = 0; i < d->n_backends; i++)
+		if (d->backends[i].wanted)
+			return true;
+	return false;
+}
+
+/* Outputs */
+
+static const char *nothing_is_known(void *ctx, const struct value *v)
+{
+	(void)ctx;
+	(void)v;
+	return NULL;
+}
+
+/* Values of outputs are borrowed from readings. */
+void deploy_forget_backends(struct deploy *d)
+{
+	config_resolve_outputs(d->options->config, nothing_is_known, NULL);
+	for (size_t i = 0; i < d->n_backends; i++)
+		backend_forget_reading(&d->backends[i]);
+}
+
+static const char *find_output(void *ctx, const struct value *v)
+{
+	const struct deploy *d = ctx;
+
+	for (size_t i = 0; i < d->n_backends; i++)
+		if (str_eq(d->backends[i].backend->name, v->backend))
+			return backend_output(&d->backends[i], v->text);
+	return NULL;
+}
+
+int deploy_resolve_outputs(struct deploy *d, struct error *err)
+{
+	config_resolve_outputs(d->options->config, find_output, d);
+	return config_check(d->options->config, err);
+}
+
+struct moving {
+	const struct deploy *d;
+	bool moved;
+};
+
+static const char *compare_output(void *ctx, const struct value *v)
+{
+	struct moving *m = ctx;
+	const char *now = find_output((void *)(uintptr_t)m->d, v);
+
+	/* What was not known is not part of the plan. */
+	m->moved |= v->known && !str_eq(v->known, now);
+	return now;
+}
+
+/* The stack's former reading must be there still: what is known is borrowed from it. */
+bool deploy_outputs_moved(struct deploy *d)
+{
+	struct moving m = { d, false };
+
+	config_resolve_outputs(d->options->config, compare_output, &m);
+	return m.moved;
+}
+
+/* Whether a value is not known, though whoever makes it has nothing to deploy. */
+static int check_known(const struct deploy *d, const struct plan *plan,
+		       const struct value *v, const char *what, struct error *err)
+{
+	CLEANUP(buf) struct buf names = BUF_INIT(512);
+	const struct backend_work *work = NULL;
+
+	if (v->kind != VALUE_OUTPUT || value_text(v))
+		return 0;
+	for (size_t i = 0; i < plan->backends.len; i++)
+		if (str_eq(plan->backends.items[i].backend->name, v->backend) &&
+		    plan->backends.items[i].verdict != BACKEND_SAME)
+			return 0;
+	for (size_t i = 0; i < d->n_backends; i++)
+		if (str_eq(d->backends[i].backend->name, v->backend))
+			work = &d->backends[i];
+	if (!work || !work->exists)
+		return error_set(
+			err, ERR_CONFIG,
+			"%s: the stack of backend %s, whose output it takes, does "
+			"not exist: deploy that backend first",
+			what, v->backend);
+	for (size_t i = 0; i < work->stack.outputs.len; i++)
+		buf_printf(&names, "%s%s", i ? ", " : "",
+			   work->stack.outputs.items[i].key);
+	return error_set(err, ERR_CONFIG, "%s: stack %s has no output %s%s%s", what,
+			 backend_target(work), v->text,
+			 names.len ? "; it has: " : " (it has none)", names.data);
+}
+
+int deploy_check_known(const struct deploy *d, const struct plan *plan, struct error *err)
+{
+	for (size_t i = 0; i < d->n_sites; i++) {
+		const struct site *s = d->sites[i].site;
+		const char *what = arena_printf((struct arena *)(uintptr_t)&d->arena,
+						"site %s", s->name);
+
+		if (check_known(d, plan, &s->bucket, what, err) < 0)
+			return -1;
+		for (size_t k = 0; k < s->distributions.len; k++)
+			if (check_known(d, plan, &s->distributions.items[k], what, err) <
+			    0)
+				return -1;
+	}
+	for (size_t i = 0; i < d->n_backends; i++) {
+		const struct parameter_list *list = &d->backends[i].backend->parameters;
+
+		for (size_t k = 0; d->backends[i].wanted && k < list->len; k++)
+			if (check_known(d, plan, &list->items[k].value,
+					list->items[k].name, err) < 0)
+				return -1;
+	}
+	return 0;
+}
+
+/* Planning */
+
+static bool any_superseded(const struct deploy *d)
+{
+	for (size_t i = 0; i < d->n_sites; i++)
+		if (d->sites[i].superseded)
+			return true;
+	return false;
+}
+
+int deploy_describe_backends(struct deploy *d, struct backend_input *out, size_t *n,
+			     struct error *err)
+{
+	const struct oid *base = d->has_base_commit ? &d->base_commit : NULL;
+	bool superseded = any_superseded(d);
+
+	*n = 0;
+	for (size_t i = 0; i < d->n_backends; i++) {
+		struct backend_work *b = &d->backends[i];
+		const char *waits_for = NULL;
+
+		if (!b->wanted)
+			continue;
+		if (!d->options->offline && backend_prepare(b, &waits_for, err) < 0)
+			return -1;
+		if (!d->options->offline && d->options->audit && !waits_for &&
+		    backend_audit(b, err) < 0)
+			return -1;
+		if (backend_describe(b, base, waits_for, &out[*n], err) < 0)
+			return -1;
+		out[(*n)++].superseded = superseded;
+	}
+	return 0;
+}
+
+struct backend_work *deploy_backend_of(const struct deploy *d,
+				       const struct plan_backend *b)
+{
+	for (size_t i = 0; i < d->n_backends; i++)
+		if (d->backends[i].backend == b->backend)
+			return &d->backends[i];
+	return NULL;
+}
+
+void deploy_keep_outputs(const struct deploy *d, struct outcome *o)
+{
+	for (size_t i = 0; i < d->n_backends; i++)
+		if (d->backends[i].exists)
+			backend_keep_outputs(&d->backends[i], o);
+}
+
+static void note_large(struct plan *plan, const struct plan_backend *b)
+{
+	note_list_push(
+		&plan->notes,
+		(struct note){ NOTE_INFO, SIZE_MAX, NULL,
+			       arena_printf(&plan->arena,
+					    "backend %s: the template is larger than "
+					    "%d bytes, and a dry run uploads nothing: "
+					    "no change set was made",
+					    b->backend->name, CFN_TEMPLATE_BYTES_MOST) });
+}
+
+int deploy_preview(struct deploy *d, struct plan *plan, struct error *err)
+{
+	for (size_t i = 0; i < plan->backends.len; i++) {
+		struct plan_backend *b = &plan->backends.items[i];
+		struct backend_work *work = deploy_backend_of(d, b);
+
+		if (b->verdict != BACKEND_DEPLOY || b->backend->kind == BACKEND_FUNCTION)
+			continue;
+		if (work->text.len > CFN_TEMPLATE_BYTES_MOST)
+			note_large(plan, b);
+		else if (backend_preview(work, b, &plan->arena, err) < 0)
+			return -1;
+	}
+	return 0;
+}
