@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "codec/json.h"
 #include "core/report.h"
+#include "run/backend.h"
 #include "run/claim.h"
 
 static void when(struct buf *out, int64_t at_s)
@@ -30,7 +31,7 @@ static void text_site(const struct site *site, const struct claim_read *r,
 
 	buf_str(out, "site ");
 	report_name(out, site->name);
-	buf_printf(out, " in s3://%s/%s\n", site->bucket.text, site->prefix);
+	buf_printf(out, " in s3://%s/%s\n", value_text(&site->bucket), site->prefix);
 	if (!r->exists) {
 		buf_str(out, "  nothing was deployed by crc\n");
 		return;
@@ -65,7 +66,7 @@ static void json_site(const struct site *site, const struct claim_read *r,
 	json_member_int(&w, "v", 1);
 	json_member(&w, "type", "status");
 	json_member(&w, "site", site->name);
-	json_member(&w, "bucket", site->bucket.text);
+	json_member(&w, "bucket", value_text(&site->bucket));
 	json_member(&w, "prefix", site->prefix);
 	json_member(&w, "commit",
 		    s->deployed.is_set ? oid_hex(&s->deployed.commit, hex) : NULL);
@@ -89,10 +90,18 @@ static int status_site(struct aws *aws, const struct site *site, bool json,
 	CLEANUP(claim_read) struct claim_read read = { .exists = false };
 	CLEANUP(buf) struct buf text = BUF_INIT(1 << 20);
 
-	if (site->bucket.kind != VALUE_LITERAL)
+	const char *bucket = value_text(&site->bucket);
+
+	if (!bucket && site->bucket.kind == VALUE_OUTPUT)
+		return error_set(
+			err, ERR_CONFIG,
+			"site %s: its bucket is the output %s of backend %s, which "
+			"is not there: deploy first",
+			site->name, site->bucket.text, site->bucket.backend);
+	if (!bucket)
 		return error_set(err, ERR_CONFIG, "site %s has no bucket: give --bucket",
 				 site->name);
-	claim_read_request(&call.request, site->bucket.text, site->prefix);
+	claim_read_request(&call.request, bucket, site->prefix);
 	if (aws_send_all(aws, &call, 1, err) < 0 ||
 	    claim_read_result(&call, &read, err) < 0)
 		return -1;
@@ -101,6 +110,129 @@ static int status_site(struct aws *aws, const struct site *site, bool json,
 	else
 		text_site(site, &read, &text);
 	return display_print(&text, err);
+}
+
+/* Backends: what is live, and what it puts out. */
+
+struct backends {
+	struct backend_options options;
+	struct backend_work *works; /* owned */
+	size_t n;
+};
+
+static void backends_release(struct backends *b)
+{
+	for (size_t i = 0; i < b->n; i++)
+		backend_release(&b->works[i]);
+	free(b->works);
+}
+
+static const char *find_output(void *ctx, const struct value *v)
+{
+	const struct backends *b = ctx;
+
+	for (size_t i = 0; i < b->n; i++)
+		if (str_eq(b->works[i].backend->name, v->backend))
+			return backend_output(&b->works[i], v->text);
+	return NULL;
+}
+
+static int take_backends(struct backends *b, struct aws_call *calls, struct error *err)
+{
+	for (size_t i = 0; i < b->n; i++)
+		if (backend_take(&b->works[i], &calls[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+static int read_backends(struct backends *b, struct aws *aws, struct config *config,
+			 struct error *err)
+{
+	size_t n = config->backends.len;
+	struct aws_call *calls = xcalloc(n + 1, sizeof(*calls));
+	int rc;
+
+	b->options.aws = aws;
+	b->works = xcalloc(n + 1, sizeof(*b->works));
+	for (b->n = 0; b->n < n; b->n++) {
+		(void)backend_open(&b->works[b->n], &b->options,
+				   &config->backends.items[b->n], false, err);
+		(void)backend_calls(&b->works[b->n], &calls[b->n]); /* one each */
+	}
+	rc = n ? aws_send_all(aws, calls, n, err) : 0;
+	if (rc == 0)
+		rc = take_backends(b, calls, err);
+	for (size_t i = 0; i < n; i++)
+		aws_call_release(&calls[i]);
+	free(calls);
+	if (rc == 0)
+		config_resolve_outputs(config, find_output, b);
+	return rc;
+}
+
+static const char *live_status(const struct backend_work *b)
+{
+	if (!b->exists)
+		return "not deployed";
+	return b->backend->kind == BACKEND_FUNCTION ? b->function.state : b->stack.status;
+}
+
+static void json_backend(const struct backend_work *b, struct buf *out)
+{
+	struct json_writer w = JSON_WRITER_INIT(out);
+	bool function = b->backend->kind == BACKEND_FUNCTION;
+
+	json_open(&w, '{');
+	json_member_int(&w, "v", 1);
+	json_member(&w, "type", "status");
+	json_member(&w, "backend", b->backend->name);
+	json_member(&w, function ? "function" : "stack", backend_target(b));
+	json_member(&w, "status", b->exists ? live_status(b) : NULL);
+	json_close(&w, '}');
+	buf_char(out, '\n');
+}
+
+static int status_backend(const struct backend_work *b, bool json, struct error *err)
+{
+	CLEANUP(buf) struct buf text = BUF_INIT(1 << 20);
+	bool function = b->backend->kind == BACKEND_FUNCTION;
+
+	if (json) {
+		json_backend(b, &text);
+		return display_print(&text, err);
+	}
+	buf_str(&text, "backend ");
+	report_name(&text, b->backend->name);
+	buf_str(&text, function ? " in function " : " in stack ");
+	report_name(&text, backend_target(b));
+	buf_str(&text, "\n  status     ");
+	report_name(&text, live_status(b));
+	buf_char(&text, '\n');
+	return display_print(&text, err);
+}
+
+static bool is_asked_for(const struct options *o, const char *only, const char *name)
+{
+	if (!o->site && !o->backend)
+		return true;
+	return only && str_eq(only, name);
+}
+
+static int status_of(const struct cmd_context *c, const struct config *config,
+		     const struct backends *b, struct error *err)
+{
+	const struct options *o = c->options;
+	struct aws *aws = b->options.aws;
+
+	for (size_t i = 0; i < b->n; i++)
+		if (is_asked_for(o, o->backend, b->works[i].backend->name) &&
+		    status_backend(&b->works[i], o->json, err) < 0)
+			return -1;
+	for (size_t i = 0; i < config->sites.len; i++)
+		if (is_asked_for(o, o->site, config->sites.items[i].name) &&
+		    status_site(aws, &config->sites.items[i], o->json, err) < 0)
+			return -1;
+	return 0;
 }
 
 static int status_all(const struct cmd_context *c, struct repo *repo,
@@ -114,20 +246,18 @@ static int status_all(const struct cmd_context *c, struct repo *repo,
 		.cancelled = c->cancelled,
 	};
 
+	struct backends backends = { .works = NULL };
+	int rc = -1;
+
 	if (settings_load(settings, c->options, c->github, repo, c->env, err) < 0)
 		return -1;
 	options.region = settings->region;
 	if (cloud_open(cloud, &options, err) < 0)
 		return -1;
-	for (size_t i = 0; i < settings->config.sites.len; i++) {
-		const struct site *site = &settings->config.sites.items[i];
-
-		if (c->options->site && !str_eq(c->options->site, site->name))
-			continue;
-		if (status_site(cloud->aws, site, c->options->json, err) < 0)
-			return -1;
-	}
-	return 0;
+	if (read_backends(&backends, cloud->aws, &settings->config, err) == 0)
+		rc = status_of(c, &settings->config, &backends, err);
+	backends_release(&backends);
+	return rc;
 }
 
 int cmd_status(const struct cmd_context *c)
