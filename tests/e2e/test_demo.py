@@ -21,7 +21,7 @@ def demo(*arguments, program=PROGRAM):
 def test_every_claim_holds():
     done = demo("--once")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "\n   6  say what is live now" in done.stdout
+    assert "\n   8  say what is live now" in done.stdout
     assert "\033" not in done.stdout
 
 
@@ -35,11 +35,11 @@ def liar(tmp_path, script):
 
 @pytest.mark.parametrize(("script", "complaint"), [
     # Says that all went well, and did nothing.
-    ("exit 0", "the bucket is not the commit"),
+    ("exit 0", "there is not one stack"),
     # Deploys where it should only plan.
     ('[ "$1" = --dry-run ] && { shift; exec "%s" "$@"; }' % PROGRAM, "the dry run wrote"),
     # Asks once more than it need.
-    ('"%s" status >/dev/null' % PROGRAM, "7 requests, not six"),
+    ('"%s" status >/dev/null' % PROGRAM, "10 requests, not eight"),
     # Fails.
     ("exit 4", "crc-action ended with 4"),
 ])

@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
-"""./dev demo: a push goes live, against the local cloud, explained as it goes.
+"""./dev demo: the whole Cloud Resume Challenge goes live, against the local cloud, explained as
+it goes.
 
-What is claimed is looked up first: the bucket, the cloud's log of requests and its edge are
-asked, and the demo ends with 1 where they say otherwise.
+What is claimed is looked up first: the stack, the bucket, the function, the cloud's log of
+requests and its edge are asked, and the demo ends with 1 where they say otherwise.
 """
 
 import argparse
 import contextlib
+import hashlib
+import json
 import os
 import shlex
 import shutil
@@ -22,11 +25,12 @@ sys.path.insert(0, str(ROOT / "tests"))
 from cloud.client import LocalCloud  # noqa: E402
 
 PROGRAM = Path(os.environ.get("CRC_ACTION", ROOT / "build" / "crc-action"))
-BUCKET = "resume"
-# A private bucket answers 403 for what it does not have.
-ERRORS = [{"ErrorCode": 403, "ResponsePagePath": "/404.html", "ResponseCode": 404}]
-EDITED = "website/index.html"
-OLD, NEW = '<p class="role">Cloud engineer</p>', '<p class="role">Senior cloud engineer</p>'
+# What is edited, and what the edit makes of it.
+PAGE = ("website/styles.css", "--signal: #bb3a1e;", "--signal: #1e6fbb;")
+CODE = ("backend/counter/app.py", '{"count": read_total(consistent=True)}',
+        '{"count": read_total(consistent=True), "thanks": "for coming"}')
+EMPTY = hashlib.sha256(b"").hexdigest()
+CFN_READS = {"DescribeStacks", "GetTemplate"}
 
 
 class Wrong(Exception):
@@ -85,18 +89,14 @@ class Demo:
         self.screen, self.cloud = Screen(), cloud
         self.repository, self.home = folder / "resume", folder / "home"
         self.home.mkdir(exist_ok=True)
-        self.site = None
+        self.stack = self.bucket = self.distribution = None
 
     # Programs
 
     def env(self):
         """Nothing of this machine's or of a CI job's, so that the demo is the same everywhere."""
         kept = {n: os.environ[n] for n in ("PATH", "LANG", "TERM") if n in os.environ}
-        return {**kept, "HOME": str(self.home), "GIT_CONFIG_NOSYSTEM": "1", **self.cloud_env()}
-
-    def cloud_env(self):
-        return {**self.cloud.env(), "RESUME_BUCKET": BUCKET,
-                "RESUME_DISTRIBUTION": self.site.distribution if self.site else ""}
+        return {**kept, "HOME": str(self.home), "GIT_CONFIG_NOSYSTEM": "1", **self.cloud.env()}
 
     def git(self, *arguments):
         done = subprocess.run(["git", *arguments], cwd=self.repository, env=self.env(),
@@ -125,13 +125,31 @@ class Demo:
                 for name in names.split("\0") if name}
 
     def bucket_files(self):
-        return {key: self.cloud.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
-                for key in self.cloud.objects(BUCKET) if not key.startswith(".crc/")}
+        return {key: self.cloud.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+                for key in self.cloud.objects(self.bucket) if not key.startswith(".crc/")}
 
     def check_bucket(self):
         files = self.commit_files()
         check(self.bucket_files() == files, "the bucket is not the commit")
         self.screen.checked(f"the bucket holds the {len(files)} files of the commit, byte by byte")
+
+    def check_untouched(self, requests):
+        """That CloudFormation and Lambda were only asked."""
+        asked = {r["operation"] for r in requests if r["service"] in ("cloudformation", "lambda")}
+        check(asked <= CFN_READS, f"the backend was not left alone: {asked}")
+        self.screen.checked("the backend was looked at and left alone")
+
+    def view(self, path, **options):
+        return self.cloud.view(path, distribution=self.distribution, **options)
+
+    def count(self, viewer, wanted, **extra):
+        """A visitor's script asks the counter, through the edge."""
+        reply = self.view("/api/visits", method="POST", viewer=viewer,
+                          headers={"x-amz-content-sha256": EMPTY})
+        check(reply.status == 200, f"the counter answered {reply.status}: {reply.body!r}")
+        answer = json.loads(reply.body)
+        check(answer == {"count": wanted, **extra}, f"the counter says {answer}, not {wanted}")
+        print(f"   POST /api/visits from {viewer:<14} {reply.body.decode()}")
 
     # The steps
 
@@ -139,46 +157,68 @@ class Demo:
         self.make_cloud()
         self.first_deploy()
         before = self.visit()
-        self.edit()
+        self.edit(PAGE, "a new colour")
         planned = self.plan()
-        self.second_deploy(planned, before)
+        self.deploy_page(planned)
         self.visit_again(before)
+        self.edit(CODE, "the counter says thank you")
+        self.deploy_code()
+        self.commit_elsewhere()
+        mark = "✓" if self.screen.unicode() else "ok"
+        print(f"\n   What is marked {mark} was looked up in the stack, the bucket, the log and the "
+              "edge.")
 
     def make_cloud(self):
         screen, cloud = self.screen, self.cloud
-        screen.heading("A cloud on this machine: no AWS account, no network")
-        self.site = cloud.make_site(BUCKET, errors=ERRORS)
-        screen.row("AWS", f"{cloud.endpoint} (S3, CloudFront, STS: tests/cloud)")
-        screen.row("bucket", f"{BUCKET}, private")
-        screen.row("distribution", f"{self.site.distribution}; / is index.html, "
-                                   "what is missing is 404.html")
+        screen.heading("A cloud on this machine, and it is empty: no AWS account, no network")
+        check(cloud.stacks() == {} and not cloud.s3.list_buckets()["Buckets"],
+              "the cloud is not empty")
+        screen.row("AWS", f"{cloud.endpoint} (tests/cloud: CloudFormation, Lambda, S3, ...)")
         screen.row("edge", f"{cloud.edge} (a cache that keeps all until told)")
 
     def first_deploy(self):
-        self.screen.heading("A resume in git, and its first deploy")
+        screen = self.screen
+        screen.heading("A resume in git, and its first deploy")
         shutil.copytree(ROOT / "examples" / "resume", self.repository)
         self.git("init", "-q", "-b", "main")
         self.git("config", "user.name", "Runa Castellane")
         self.git("config", "user.email", "runa@example.com")
         self.git("add", "-A")
         self.git("commit", "-q", "-m", "my resume")
-        self.screen.command("git commit -m 'my resume'")
+        screen.command("git commit -m 'my resume'")
         self.crc()
+        stacks = self.cloud.stacks()
+        check(len(stacks) == 1, f"there is not one stack: {stacks}")
+        self.stack, stack = stacks.popitem()
+        check(stack["status"] == "CREATE_COMPLETE", f"{stack}")
+        outputs = self.cloud.outputs(self.stack)
+        self.bucket, self.distribution = outputs["SiteBucket"], outputs["DistributionId"]
+        screen.checked(f"stack {self.stack} is there; its outputs say where the site goes:")
+        screen.row("bucket", self.bucket)
+        screen.row("distribution", self.distribution)
         self.check_bucket()
 
     def visit(self):
         screen, cloud = self.screen, self.cloud
-        screen.heading("Visitors come, and the edge caches what they see")
+        screen.heading("Visitors come: the edge caches what they see, the function counts them")
         paths = ["/", *("/" + name for name in self.commit_files())]
-        answers = cloud.warm(self.site.distribution, paths)
+        answers = cloud.warm(self.distribution, paths)
         held = len(cloud.edge_entries())
         check(answers == {"200": held}, f"the edge answered {answers} and holds {held}")
         screen.text(f"They asked for {len(paths)} paths, and the edge holds {held} answers now.")
         print()
-        return {path: self.show_served(path, OLD) for path in ("/", "/projects.html")}
+        shown = {path: self.show_served(path) for path in ("/", "/styles.css")}
+        self.count("203.0.113.7", 1)
+        self.count("203.0.113.7", 1)
+        self.count("198.51.100.20", 2)
+        screen.checked("the counter is at 1 for the first visitor, and counts none twice")
+        state = self.view("/.crc/state.json")
+        check(state.status == 404, f"visitors can read the state: {state.status}")
+        screen.checked("what crc keeps in the bucket is not served")
+        return shown
 
     def show_served(self, path, wanted=None):
-        reply = self.cloud.view(path)
+        reply = self.view(path)
         where = next((line.strip() for line in reply.body.decode().splitlines()
                       if wanted and wanted in line), "")
         print(f"   GET {path:<16} {reply.status}   x-cache: {reply.headers['x-cache']}")
@@ -186,31 +226,32 @@ class Demo:
             print(f"     {self.screen.dim(where)}")
         return reply
 
-    def edit(self):
-        screen = self.screen
-        screen.heading("An edit, committed")
-        file = self.repository / EDITED
+    def edit(self, what, message):
+        screen, (name, old, new) = self.screen, what
+        screen.heading(f"An edit of {name}, committed")
+        file = self.repository / name
         text = file.read_text()
-        check(text.count(OLD) == 1, f"{EDITED} does not hold the line that the demo edits")
-        file.write_text(text.replace(OLD, NEW))
-        screen.command("git commit -am 'promoted'")
-        self.git("commit", "-q", "-am", "promoted")
+        check(text.count(old) == 1, f"{name} does not hold the line that the demo edits")
+        file.write_text(text.replace(old, new))
+        screen.command(f"git commit -am '{message}'")
+        self.git("commit", "-q", "-am", message)
         diff = self.git("diff", "-U0", "HEAD~1", "HEAD").decode().splitlines()
         for line in diff:
             if line[:1] in "+-" and line[:3] not in ("+++", "---"):
                 code = "32" if line[0] == "+" else "31"
-                print(f"     {EDITED}  {screen.paint(code, ' '.join(line.split()))}")
+                print(f"     {screen.paint(code, ' '.join(line.split()))}")
 
     def plan(self):
         self.screen.heading("What would a deploy do?")
-        objects = self.cloud.objects(BUCKET)
+        objects = self.cloud.objects(self.bucket)
         output, requests = self.crc("--dry-run")
-        check(all(r["method"] == "GET" for r in requests), "the dry run wrote")
-        check(self.cloud.objects(BUCKET) == objects, "the dry run changed the bucket")
+        check(all(r["method"] == "GET" or r["operation"] in CFN_READS for r in requests),
+              "the dry run wrote")
+        check(self.cloud.objects(self.bucket) == objects, "the dry run changed the bucket")
         self.screen.checked(f"it asked {len(requests)} times and wrote nothing")
         return output.splitlines()[:-1]    # the last line says that it was a dry run
 
-    def second_deploy(self, planned, before):
+    def deploy_page(self, planned):
         screen, cloud = self.screen, self.cloud
         screen.heading("The deploy")
         held = len(cloud.edge_entries())
@@ -218,6 +259,10 @@ class Demo:
         check(output.splitlines()[:-1] == planned, "the deploy's plan is not the dry run's")
         screen.checked("the plan is the one of the dry run, line by line")
         self.check_bucket()
+        puts = [r["path"] for r in requests if r["operation"] == "PutObject"]
+        check(sum("/.crc/" not in path for path in puts) == 1, f"not one upload: {puts}")
+        screen.checked("one object was uploaded")
+        self.check_untouched(requests)
         check(cloud.stale() == [], f"the edge is stale: {cloud.stale()}")
         in_vain = cloud.evicted_in_vain()
         check(in_vain == [], f"evicted in vain: {in_vain}")
@@ -227,14 +272,15 @@ class Demo:
 
     def show_requests(self, requests):
         screen = self.screen
-        check(len(requests) == 6, f"{len(requests)} requests, not six: {requests}")
-        screen.heading("Six requests, from the cloud's log")
-        state = f"/{BUCKET}/.crc/state.json"
+        check(len(requests) == 8, f"{len(requests)} requests, not eight: {requests}")
+        screen.heading("Eight requests, from the cloud's log")
         words = {
+            "DescribeStacks": "where does the site go?", "GetTemplate": "is the backend the same?",
             "GetDistribution": "how does the edge cache?", "GetObject": "what is live?",
             "CreateInvalidation": "forget what went stale",
         }
-        writes = [r for r in requests if r["path"] == state and r["method"] == "PUT"]
+        writes = [r for r in requests
+                  if r["path"].endswith("/.crc/state.json") and r["method"] == "PUT"]
         for number, r in enumerate(requests, 1):
             why = words.get(r["operation"], "send what differs")
             if r in writes:
@@ -248,28 +294,55 @@ class Demo:
         for line in (
             "`aws s3 sync --delete` goes by size and time. In a fresh checkout every file is",
             f"newer than its object, so it would send all {files}; and `/*` evicts all that the",
-            f"edge holds: {held} answers, where {stale} were stale.",
+            f"edge holds: {held} answers, where {stale} {'was' if stale == 1 else 'were'} stale.",
         ):
             self.screen.text(line)
 
     def visit_again(self, before):
         screen = self.screen
         screen.heading("What visitors see now")
-        home = self.show_served("/", NEW)
-        check(OLD in before["/"].body.decode(), "the old page was not served before")
-        check(home.body == self.commit_files()["index.html"], "the new page is not served")
-        check(home.headers["x-cache"].startswith("Miss"), "the new page was not fetched anew")
-        other = self.show_served("/projects.html")
-        check(other.body == before["/projects.html"].body, "an unchanged page changed")
-        check(other.headers["x-cache"].startswith("Hit"), "an unchanged page was evicted")
-        screen.checked("the edited page is new, the other one still comes from the cache")
-        mark = "✓" if screen.unicode() else "ok"
-        print(f"\n   What is marked {mark} was looked up in the bucket, the log and the edge.")
+        name, old, new = PAGE
+        sheet = self.show_served("/styles.css", new)
+        check(old in before["/styles.css"].body.decode(), "the old sheet was not served before")
+        check(sheet.body == self.commit_files()["styles.css"], "the new sheet is not served")
+        check(sheet.headers["x-cache"].startswith("Miss"), "the new sheet was not fetched anew")
+        home = self.show_served("/")
+        check(home.body == before["/"].body, "an unchanged page changed")
+        check(home.headers["x-cache"].startswith("Hit"), "an unchanged page was evicted")
+        screen.checked("the edited file is new, the page still comes from the cache")
+
+    def deploy_code(self):
+        screen, cloud = self.screen, self.cloud
+        screen.heading("The deploy of that")
+        objects = {k: v for k, v in cloud.objects(self.bucket).items() if ".crc/" not in k}
+        _, requests = self.crc()
+        after = {k: v for k, v in cloud.objects(self.bucket).items() if ".crc/" not in k}
+        check(after == objects, "the site was touched")
+        check(not any(r["operation"] == "CreateInvalidation" for r in requests),
+              "something was invalidated")
+        status = cloud.stack(self.stack)["StackStatus"]
+        check(status.startswith("UPDATE_COMPLETE"), f"the stack is in {status}")
+        screen.checked("the stack is updated; no file of the site was sent or invalidated")
+        self.count("192.0.2.99", 3, thanks="for coming")
+        screen.checked("the next visit runs the new code, and the count goes on")
+
+    def commit_elsewhere(self):
+        screen = self.screen
+        screen.heading("A commit that touches nothing which is deployed")
+        (self.repository / "NOTES.md").write_text("Buy a domain.\n")
+        screen.command("git add NOTES.md && git commit -m 'a note'")
+        self.git("add", "NOTES.md")
+        self.git("commit", "-q", "-m", "a note")
+        _, requests = self.crc()
+        writes = [r["path"] for r in requests
+                  if r["method"] != "GET" and r["operation"] not in CFN_READS]
+        check(len(writes) == 1 and writes[0].endswith("/.crc/state.json"), f"it wrote {writes}")
+        screen.checked("only the commit was recorded, so that the order of commits stays known")
 
     def stay(self, environment):
         """Leaves the site to look at, until Ctrl-C."""
         screen = self.screen
-        lines = {**self.cloud_env(), "PATH": f"{PROGRAM.parent}:{os.environ.get('PATH', '')}"}
+        lines = {**self.cloud.env(), "PATH": f"{PROGRAM.parent}:{os.environ.get('PATH', '')}"}
         environment.write_text("".join(
             f"export {name}={shlex.quote(value)}\n" for name, value in lines.items()))
         screen.heading("Your turn")
@@ -277,7 +350,7 @@ class Demo:
         screen.row("change it", "in another terminal:")
         print(f"{'':17}. {shlex.quote(str(environment))}")
         print(f"{'':17}cd {shlex.quote(str(self.repository))}")
-        print(f"{'':17}(edit website/index.html)")
+        print(f"{'':17}(edit website/index.html, or backend/counter/app.py)")
         print(f"{'':17}git commit -am 'my edit' && crc-action")
         print("\n   Ctrl-C ends the demo.", flush=True)
         with contextlib.suppress(KeyboardInterrupt):
