@@ -88,8 +88,6 @@ class Bucket(Kind):
     def delete(self, aws, item):
         if aws.cloud.buckets.find(item.physical_id) is None:
             return
-        if not aws.cloud.store.is_empty(item.physical_id):
-            raise AwsError(409, "BucketNotEmpty", "The bucket you tried to delete is not empty")
         aws("s3", "DeleteBucket", Bucket=item.physical_id)
 
     def attributes(self, aws, item):

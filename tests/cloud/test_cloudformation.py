@@ -158,7 +158,8 @@ def test_stack_listing_and_deletion(cloud, cfn, stack):
     assert cfn.list_stack_resources(StackName=stack)["StackResourceSummaries"][0]["PhysicalResourceId"] == resource["PhysicalResourceId"]
     assert cfn.describe_stack_resource(StackName=stack, LogicalResourceId="Logs")["StackResourceDetail"]["StackId"] == made["StackId"]
     assert cloud.delete_stack(stack)["StackStatus"] == "DELETE_COMPLETE"
-    assert cloud.stack(stack) is None and cloud.stack(made["StackId"])["StackStatus"] == "DELETE_COMPLETE"
+    gone = cloud.stack(made["StackId"])
+    assert cloud.stack(stack) is None and gone["StackStatus"] == "DELETE_COMPLETE" and gone["DeletionTime"] >= gone["CreationTime"]
     assert [s["StackStatus"] for s in cfn.list_stacks()["StackSummaries"] if s["StackId"] == made["StackId"]] == ["DELETE_COMPLETE"]
     assert cloud.client("logs").describe_log_groups(logGroupNamePrefix=resource["PhysicalResourceId"])["logGroups"] == []
     assert cloud.stack_events(made["StackId"])[-3:] == [("Logs", "DELETE_IN_PROGRESS", ""), ("Logs", "DELETE_COMPLETE", ""), (stack, "DELETE_COMPLETE", "")]
@@ -213,6 +214,21 @@ def test_work_goes_on_when_nobody_asks_cloudformation(fresh_cloud):
     assert len(cloud.client("logs").describe_log_groups()["logGroups"]) == 1
 
 
+def test_stacks_wait_for_functions(cloud, cfn, stack, counter):
+    """Lambda takes its time, by looks: the stack is not done before its function is."""
+    try:
+        cloud.change_function(polls=30)
+        made = cloud.make_change_set(stack, COUNTER, {"Bucket": "code", "Code": "a.zip"})
+        cfn.execute_change_set(ChangeSetName=made["ChangeSetId"])
+        assert [cloud.stack(stack)["StackStatus"] for _ in range(3)] == ["CREATE_IN_PROGRESS"] * 3
+        assert cloud.await_stack(stack)["StackStatus"] == "CREATE_COMPLETE"
+        assert cloud.function_state(cloud.outputs(stack)["Name"])["configuration"]["State"] == "Active"
+        cloud.change_function(cloud.outputs(stack)["Name"], busy=20)
+        assert counter("b.zip")["StackStatus"] == "UPDATE_COMPLETE"
+    finally:
+        cloud.change_function(polls=1)
+
+
 # Events
 
 def test_events(cloud, cfn, stack):
@@ -221,7 +237,9 @@ def test_events(cloud, cfn, stack):
         (stack, "REVIEW_IN_PROGRESS", "User Initiated"), (stack, "CREATE_IN_PROGRESS", "User Initiated"),
         ("A", "CREATE_IN_PROGRESS", ""), ("A", "CREATE_IN_PROGRESS", "Resource creation Initiated"), ("A", "CREATE_COMPLETE", ""),
         ("B", "CREATE_IN_PROGRESS", ""), ("B", "CREATE_IN_PROGRESS", "Resource creation Initiated"), ("B", "CREATE_COMPLETE", ""), (stack, "CREATE_COMPLETE", "")]
-    newest = cfn.describe_stack_events(StackName=stack)["StackEvents"][0]
+    every = cfn.describe_stack_events(StackName=stack)["StackEvents"]
+    assert len({e["Timestamp"] for e in every}) == len(every)      # even where nothing takes time
+    newest = every[0]
     assert newest["PhysicalResourceId"] == newest["StackId"] == cloud.stack(stack)["StackId"] and newest["ResourceType"] == "AWS::CloudFormation::Stack"
 
 
@@ -662,6 +680,8 @@ def test_replacement_that_goes_back(cloud, stack, name):
     cloud.fail_next(stack, "After")
     assert cloud.deploy_stack(stack, body)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
     assert cloud.stacks()[stack]["resources"] == {"Site": name + "-old"}
+    events = cloud.stack_events(stack)
+    assert ("Site", "UPDATE_COMPLETE", "") in events[events.index(next(e for e in events if e[1] == "UPDATE_ROLLBACK_IN_PROGRESS")):]
     buckets = [b["Name"] for b in cloud.s3.list_buckets()["Buckets"]]
     assert name + "-old" in buckets and name + "-new" not in buckets
 
@@ -672,6 +692,19 @@ def test_deletion_policy(cloud, cfn, stack, name):
     assert (change["Scope"], change["Replacement"]) == (["DeletionPolicy"], "False")
     assert cloud.delete_stack(stack)["StackStatus"] == "DELETE_COMPLETE"
     assert name in [b["Name"] for b in cloud.s3.list_buckets()["Buckets"]]
+
+
+@pytest.mark.parametrize("policy, kept", [("Delete", False), ("Retain", True), ("RetainExceptOnCreate", True)])
+def test_removal(cloud, stack, name, policy, kept):
+    site = {"Type": "AWS::S3::Bucket", "DeletionPolicy": policy, "Properties": {"BucketName": name}}
+    cloud.deploy_stack(stack, template({"Logs": LOGS, "Site": site}))
+    change = cloud.make_change_set(stack, template())["Changes"][0]["ResourceChange"]
+    assert (change["Action"], change["LogicalResourceId"], change["PhysicalResourceId"]) == ("Remove", "Site", name) and "Replacement" not in change
+    cloud.deploy_stack(stack, template())
+    assert set(cloud.stacks()[stack]["resources"]) == {"Logs"} and (name in [b["Name"] for b in cloud.s3.list_buckets()["Buckets"]]) == kept
+    events = cloud.stack_events(stack)
+    cleanup = events.index((stack, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", ""))
+    assert [s for i, s, _ in events[cleanup:] if i == "Site"] == (["DELETE_SKIPPED"] if kept else ["DELETE_IN_PROGRESS", "DELETE_COMPLETE"])
 
 
 def test_who_refers_to_a_replaced_resource(cloud, stack, name):
