@@ -165,11 +165,21 @@ static size_t skip_blank(const char *text, size_t at, size_t end)
 	return at;
 }
 
+/* An anchor may end in front of a ':' that begins the value. */
+static bool is_anchor_letter(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
+	       (c >= 'a' && c <= 'z') || c == '_' || c == '-';
+}
+
 /* libyaml counts tag and anchor to the node: where the value itself starts. */
 static size_t skip_properties(const char *text, size_t at, size_t end)
 {
 	while (at < end && (text[at] == '!' || text[at] == '&')) {
-		while (at < end && !strchr(" \t\r\n", text[at]))
+		bool anchor = text[at++] == '&';
+
+		while (at < end && (anchor ? is_anchor_letter(text[at])
+					   : !strchr(" \t\r\n", text[at])))
 			at++;
 		at = skip_blank(text, at, end);
 	}

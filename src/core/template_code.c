@@ -211,6 +211,9 @@ static void set_span(struct template_code *code, const struct place *place,
 		code->end = place->alias_end;
 		return;
 	}
+	/* "&a:b" is the text ":b" with an anchor, which ours would become a part of. */
+	if (node->start > node->from && !strchr(" \t\r\n", text[node->start - 1]))
+		code->before = " ";
 	switch (node->style) {
 	case YAML_SINGLE_QUOTED:
 		code->quote = '\'';

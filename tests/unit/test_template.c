@@ -56,6 +56,8 @@ static void test_template__code_uri_in_every_style(void **state)
 	expect(SAM("      CodeUri: !!str src\n"),
 	       SAM("      CodeUri: !!str s3://b/k0\n"));
 	expect(SAM("      CodeUri: &c src\n"), SAM("      CodeUri: &c s3://b/k0\n"));
+	/* The text ":x": an anchor may end where a ':' begins the value. */
+	expect(SAM("      CodeUri: &c:x\n"), SAM("      CodeUri: &c s3://b/k0\n"));
 }
 
 static void test_template__unicode_and_crlf(void **state)
