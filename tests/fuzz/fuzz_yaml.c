@@ -22,6 +22,8 @@ static size_t walk_pairs(const struct yaml_node *map, size_t size)
 		const struct yaml_pair *pair = &map->pairs[i];
 
 		assert(pair->key->kind == YAML_SCALAR);
+		assert(!pair->alias || pair->alias < pair->alias_end);
+		assert(pair->alias_end <= size);
 		assert(yaml_get(map, pair->key->text) == pair->value);
 		assert(!i || strcmp(map->sorted[i - 1]->key->text,
 				    map->sorted[i]->key->text) < 0);
@@ -36,6 +38,7 @@ static size_t walk(const struct yaml_node *node, size_t size)
 	size_t weight = 1;
 
 	assert(node->line && node->column);
+	assert(node->from <= node->start);
 	assert(node->start <= node->end && node->end <= size);
 	assert(!node->text == (node->kind != YAML_SCALAR));
 	assert(yaml_text(node) == node->text);
