@@ -8,21 +8,12 @@
 #include "codec/encode.h"
 #include "codec/hash.h"
 #include "core/headers.h"
+#include "fake/plan_case_private.h"
 
 /* Ids of headers: those that today's rules give, and some that they do not. */
-enum { WORDS_MOST = 12, HEADERS_BY_RULES = 1, HEADERS_OTHER = 2 };
+enum { HEADERS_BY_RULES = 1, HEADERS_OTHER = 2 };
 
-struct reader {
-	struct plan_case *c;
-	struct site_input *in; /* the site that is being described, or NULL */
-	struct case_site *site;
-	const char *line; /* what is left of it, for directives that end in prose */
-	char *words[WORDS_MOST];
-	size_t n;
-	struct error *err;
-};
-
-static int wrong(struct reader *r, const char *what)
+int plan_case_wrong(struct reader *r, const char *what)
 {
 	return error_set(r->err, ERR_DATA, "%s: %s", r->words[0], what);
 }
@@ -64,16 +55,18 @@ static int commit(struct reader *r, size_t word, struct oid *out)
 	char hex[OID_HEX_SIZE];
 
 	if (strlen(r->words[word]) != 1)
-		return wrong(r, "a commit is one hex digit");
+		return plan_case_wrong(r, "a commit is one hex digit");
 	memset(hex, r->words[word][0], OID_HEX_SIZE - 1);
 	hex[OID_HEX_SIZE - 1] = '\0';
-	return oid_from_hex(hex, out) ? 0 : wrong(r, "a commit is one hex digit");
+	return oid_from_hex(hex, out) ? 0
+				      : plan_case_wrong(r, "a commit is one hex digit");
 }
 
-static int number(struct reader *r, size_t word, int64_t *out)
+int plan_case_number(struct reader *r, size_t word, int64_t *out)
 {
-	return str_to_i64(r->words[word], -1, INT64_MAX, out) ? 0
-							      : wrong(r, "not a number");
+	return str_to_i64(r->words[word], -1, INT64_MAX, out)
+		       ? 0
+		       : plan_case_wrong(r, "not a number");
 }
 
 static bool has_word(const struct reader *r, size_t from, const char *word)
@@ -92,8 +85,45 @@ static const char *word_after(const struct reader *r, size_t from, const char *s
 	return "";
 }
 
-/* The line from its nth word on. */
-static const char *prose(struct reader *r, size_t n)
+static char unescape(const char **at)
+{
+	static const char letters[] = "sntr\\";
+	static const char meant[] = " \n\t\r\\";
+	const char *found = **at ? strchr(letters, **at) : NULL;
+	unsigned char byte;
+	char hex[3] = { 0 };
+
+	if (found) {
+		(*at)++;
+		return meant[found - letters];
+	}
+	if (**at == 'x' && (*at)[1] && (*at)[2]) {
+		memcpy(hex, *at + 1, 2);
+		if (decode_hex(hex, 1, &byte)) {
+			*at += 3;
+			return (char)byte;
+		}
+	}
+	return '\\';
+}
+
+static char *unescaped(struct reader *r, const char *word, size_t n)
+{
+	const char *end = word + n;
+	char *out = arena_strndup(&r->c->arena, word, n);
+	size_t len = 0;
+
+	while (word < end) {
+		char c = *word++;
+
+		out[len++] = c == '\\' ? unescape(&word) : c;
+	}
+	out[len] = '\0';
+	return out;
+}
+
+/* The line from its nth word on, as it is written. */
+static const char *rest(const struct reader *r, size_t n)
 {
 	const char *at = r->line;
 
@@ -101,7 +131,14 @@ static const char *prose(struct reader *r, size_t n)
 		at += strcspn(at, " \t");
 		at += strspn(at, " \t");
 	}
-	return arena_strdup(&r->c->arena, at);
+	return at;
+}
+
+const char *plan_case_prose(struct reader *r, size_t n)
+{
+	const char *at = rest(r, n);
+
+	return unescaped(r, at, strlen(at));
 }
 
 /* Directives about the whole */
@@ -119,14 +156,14 @@ static int read_offline(struct reader *r)
 
 static int read_now(struct reader *r)
 {
-	return number(r, 1, &r->c->options.now_s);
+	return plan_case_number(r, 1, &r->c->options.now_s);
 }
 
 static int read_max_paths(struct reader *r)
 {
 	int64_t n = 0;
 
-	if (number(r, 1, &n) < 0)
+	if (plan_case_number(r, 1, &n) < 0)
 		return -1;
 	r->c->options.cover.max_paths = (size_t)n;
 	return 0;
@@ -136,7 +173,7 @@ static int read_max_wildcards(struct reader *r)
 {
 	int64_t n = 0;
 
-	if (number(r, 1, &n) < 0)
+	if (plan_case_number(r, 1, &n) < 0)
 		return -1;
 	r->c->options.cover.max_wildcards = (size_t)n;
 	return 0;
@@ -144,7 +181,7 @@ static int read_max_wildcards(struct reader *r)
 
 static int read_max_delete(struct reader *r)
 {
-	return number(r, 1, &r->c->options.max_delete);
+	return plan_case_number(r, 1, &r->c->options.max_delete);
 }
 
 static int read_note(struct reader *r)
@@ -152,7 +189,7 @@ static int read_note(struct reader *r)
 	note_list_push(
 		&r->c->notes,
 		(struct note){ str_eq(r->words[1], "warning") ? NOTE_WARNING : NOTE_INFO,
-			       SIZE_MAX, NULL, prose(r, 2) });
+			       SIZE_MAX, NULL, plan_case_prose(r, 2) });
 	return 0;
 }
 
@@ -161,18 +198,17 @@ static int read_site(struct reader *r)
 	const struct site_list *all = &r->c->config.sites;
 
 	if (r->c->n_sites == CASE_SITES)
-		return wrong(r, "too many");
+		return plan_case_wrong(r, "too many");
+	r->backend = NULL;
 	r->in = &r->c->inputs[r->c->n_sites];
 	r->site = &r->c->sites[r->c->n_sites++];
 	for (size_t i = 0; i < all->len; i++)
 		if (str_eq(all->items[i].name, r->words[1]))
 			r->in->site = &all->items[i];
 	if (!r->in->site)
-		return wrong(r, "the configuration has no such site");
+		return plan_case_wrong(r, "the configuration has no such site");
 	r->in->config = &r->c->config;
-	r->in->bucket = r->in->site->bucket.kind == VALUE_LITERAL
-				? r->in->site->bucket.text
-				: NULL;
+	r->in->bucket = value_text(&r->in->site->bucket);
 	r->in->base_why = "the recorded commit is an ancestor of the head";
 	r->in->viewers = r->site->viewers;
 	r->in->neighbours = r->site->neighbours;
@@ -201,7 +237,7 @@ static int read_knows(struct reader *r)
 		}
 		return 0;
 	}
-	return wrong(r, "state, nothing or git");
+	return plan_case_wrong(r, "state, nothing or git");
 }
 
 static int read_deployed(struct reader *r)
@@ -216,7 +252,7 @@ static int read_deployed(struct reader *r)
 
 static int read_why(struct reader *r)
 {
-	r->in->base_why = prose(r, 1);
+	r->in->base_why = plan_case_prose(r, 1);
 	return 0;
 }
 
@@ -259,10 +295,10 @@ static int read_line(struct reader *r, const char *line);
 static int read_many(struct reader *r)
 {
 	CLEANUP(buf) struct buf line = BUF_INIT(4096);
-	const char *pattern = prose(r, 2);
+	const char *pattern = arena_strdup(&r->c->arena, rest(r, 2));
 	int64_t n = 0;
 
-	if (number(r, 1, &n) < 0)
+	if (plan_case_number(r, 1, &n) < 0)
 		return -1;
 	for (int64_t i = 1; i <= n; i++) {
 		buf_clear(&line);
@@ -285,7 +321,7 @@ static int read_retired(struct reader *r)
 						    .headers_id = headers_mark(r, 4),
 						    .etag = etag_of(r, r->words[2]) } };
 
-	if (number(r, 3, &retired.since_s) < 0)
+	if (plan_case_number(r, 3, &retired.since_s) < 0)
 		return -1;
 	state_retired_list_push(&r->site->state.retired, retired);
 	return 0;
@@ -416,7 +452,8 @@ static int read_error_page(struct reader *r)
 	struct viewer_error_page page = { .page = r->words[2] };
 	int64_t status = 0;
 
-	if (number(r, 1, &status) < 0 || number(r, 3, &page.caching_s) < 0)
+	if (plan_case_number(r, 1, &status) < 0 ||
+	    plan_case_number(r, 3, &page.caching_s) < 0)
 		return -1;
 	page.status = (int)status;
 	viewer_error_pages_push(&last_viewer(r)->error_pages, page);
@@ -439,7 +476,7 @@ static int read_neighbour(struct reader *r)
 			return 0;
 		}
 	}
-	return wrong(r, "that site must be described before");
+	return plan_case_wrong(r, "that site must be described before");
 }
 
 /* Directives about the end */
@@ -462,7 +499,7 @@ static int read_verdict(struct reader *r)
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
 		if (str_eq(words[i].word, r->words[0]))
 			r->c->outcome.verdict = words[i].verdict;
-	if (r->n > 1 && number(r, 1, &done) < 0)
+	if (r->n > 1 && plan_case_number(r, 1, &done) < 0)
 		return -1;
 	r->c->steps_done = (size_t)done;
 	return 0;
@@ -477,7 +514,7 @@ static int read_superseded(struct reader *r)
 		return -1;
 	r->c->outcome.verdict = VERDICT_SUPERSEDED;
 	r->c->outcome.superseded_by = arena_strdup(&r->c->arena, oid_hex(&id, hex));
-	r->c->outcome.superseded_why = prose(r, 2);
+	r->c->outcome.superseded_why = plan_case_prose(r, 2);
 	return 0;
 }
 
@@ -485,115 +522,100 @@ static int read_error(struct reader *r)
 {
 	for (enum error_code code = ERR_USAGE; code < ERR_CODES; code++) {
 		if (str_eq(error_code_name(code), r->words[1])) {
-			error_set(&r->c->outcome.error, code, "%s", prose(r, 2));
+			error_set(&r->c->outcome.error, code, "%s",
+				  plan_case_prose(r, 2));
 			return 0;
 		}
 	}
-	return wrong(r, "no such code");
+	return plan_case_wrong(r, "no such code");
 }
 
 /* A note of the time of the deploy itself. */
 static int read_late(struct reader *r)
 {
-	note_list_push(&r->c->late_notes,
-		       (struct note){ NOTE_WARNING, SIZE_MAX, NULL, prose(r, 1) });
+	note_list_push(&r->c->late_notes, (struct note){ NOTE_WARNING, SIZE_MAX, NULL,
+							 plan_case_prose(r, 1) });
 	return 0;
 }
 
 static int read_took(struct reader *r)
 {
-	return number(r, 1, &r->c->outcome.duration_ms);
+	return plan_case_number(r, 1, &r->c->outcome.duration_ms);
 }
 
 /* Lines */
 
-static const struct directive {
-	const char *name;
-	size_t least; /* words behind it */
-	bool of_site;
-	int (*read)(struct reader *r);
-} directives[] = {
-	{ "head", 1, false, read_head },
-	{ "offline", 0, false, read_offline },
-	{ "now", 1, false, read_now },
-	{ "max-paths", 1, false, read_max_paths },
-	{ "max-wildcards", 1, false, read_max_wildcards },
-	{ "max-delete", 1, false, read_max_delete },
-	{ "note", 2, false, read_note },
-	{ "site", 1, false, read_site },
-	{ "knows", 1, true, read_knows },
-	{ "deployed", 1, true, read_deployed },
-	{ "why", 1, true, read_why },
-	{ "file", 2, true, read_file },
-	{ "many", 4, true, read_many },
-	{ "object", 2, true, read_object },
-	{ "retired", 3, true, read_retired },
-	{ "mutable", 1, true, read_mutable },
-	{ "journal", 1, true, read_journal },
-	{ "put", 3, true, read_put },
-	{ "copy", 2, true, read_copy },
-	{ "delete", 2, true, read_delete },
-	{ "live", 2, true, read_live },
-	{ "listed", 0, true, read_listed },
-	{ "audit", 0, true, read_listed },
-	{ "recorded", 1, true, read_recorded },
-	{ "distribution", 1, true, read_distribution },
-	{ "root", 1, true, read_root },
-	{ "behavior", 1, true, read_behavior },
-	{ "error", 3, true, read_error_page },
-	{ "neighbour", 1, true, read_neighbour },
-	{ "planned", 0, false, read_verdict },
-	{ "done", 0, false, read_verdict },
-	{ "nothing", 0, false, read_verdict },
-	{ "partial", 1, false, read_verdict },
-	{ "failed", 0, false, read_verdict },
-	{ "unverified", 0, false, read_verdict },
-	{ "refused", 0, false, read_verdict },
-	{ "superseded", 2, false, read_superseded },
-	{ "fails-with", 2, false, read_error },
-	{ "late", 1, false, read_late },
-	{ "took", 1, false, read_took },
+static const struct directive directives[] = {
+	{ "head", 1, OF_ALL, read_head },
+	{ "offline", 0, OF_ALL, read_offline },
+	{ "now", 1, OF_ALL, read_now },
+	{ "max-paths", 1, OF_ALL, read_max_paths },
+	{ "max-wildcards", 1, OF_ALL, read_max_wildcards },
+	{ "max-delete", 1, OF_ALL, read_max_delete },
+	{ "note", 2, OF_ALL, read_note },
+	{ "site", 1, OF_ALL, read_site },
+	{ "knows", 1, OF_SITE, read_knows },
+	{ "deployed", 1, OF_SITE, read_deployed },
+	{ "why", 1, OF_SITE, read_why },
+	{ "file", 2, OF_SITE, read_file },
+	{ "many", 2, OF_ALL, read_many },
+	{ "object", 2, OF_SITE, read_object },
+	{ "retired", 3, OF_SITE, read_retired },
+	{ "mutable", 1, OF_SITE, read_mutable },
+	{ "journal", 1, OF_SITE, read_journal },
+	{ "put", 3, OF_SITE, read_put },
+	{ "copy", 2, OF_SITE, read_copy },
+	{ "delete", 2, OF_SITE, read_delete },
+	{ "live", 2, OF_SITE, read_live },
+	{ "listed", 0, OF_SITE, read_listed },
+	{ "audit", 0, OF_SITE, read_listed },
+	{ "recorded", 1, OF_SITE, read_recorded },
+	{ "distribution", 1, OF_SITE, read_distribution },
+	{ "root", 1, OF_SITE, read_root },
+	{ "behavior", 1, OF_SITE, read_behavior },
+	{ "error", 3, OF_SITE, read_error_page },
+	{ "neighbour", 1, OF_SITE, read_neighbour },
+	{ "planned", 0, OF_ALL, read_verdict },
+	{ "done", 0, OF_ALL, read_verdict },
+	{ "nothing", 0, OF_ALL, read_verdict },
+	{ "partial", 1, OF_ALL, read_verdict },
+	{ "failed", 0, OF_ALL, read_verdict },
+	{ "unverified", 0, OF_ALL, read_verdict },
+	{ "refused", 0, OF_ALL, read_verdict },
+	{ "superseded", 2, OF_ALL, read_superseded },
+	{ "fails-with", 2, OF_ALL, read_error },
+	{ "late", 1, OF_ALL, read_late },
+	{ "took", 1, OF_ALL, read_took },
 };
 
-static char unescape(const char **at)
+static const struct directive *among(const struct reader *r, const struct directive *list,
+				     size_t n)
 {
-	static const char letters[] = "sntr\\";
-	static const char meant[] = " \n\t\r\\";
-	const char *found = **at ? strchr(letters, **at) : NULL;
-	unsigned char byte;
-	char hex[3] = { 0 };
+	for (size_t i = 0; i < n; i++) {
+		bool fits = list[i].of == OF_ALL || (list[i].of == OF_SITE && r->in) ||
+			    (list[i].of == OF_BACKEND && r->backend);
 
-	if (found) {
-		(*at)++;
-		return meant[found - letters];
+		if (fits && str_eq(list[i].name, r->words[0]))
+			return &list[i];
 	}
-	if (**at == 'x' && (*at)[1] && (*at)[2]) {
-		memcpy(hex, *at + 1, 2);
-		if (decode_hex(hex, 1, &byte)) {
-			*at += 3;
-			return (char)byte;
-		}
-	}
-	return '\\';
+	return NULL;
 }
 
-static char *unescaped(struct reader *r, const char *word, size_t n)
+/* Some names mean one thing of a site and another of a backend. */
+static const struct directive *find_directive(const struct reader *r)
 {
-	const char *end = word + n;
-	char *out = arena_strndup(&r->c->arena, word, n);
-	size_t len = 0;
+	const struct directive *found = among(r, directives,
+					      sizeof(directives) / sizeof(*directives));
 
-	while (word < end) {
-		char c = *word++;
-
-		out[len++] = c == '\\' ? unescape(&word) : c;
-	}
-	out[len] = '\0';
-	return out;
+	return found ? found
+		     : among(r, plan_case_backend_directives,
+			     plan_case_n_backend_directives);
 }
 
 static int read_line(struct reader *r, const char *line)
 {
+	const struct directive *d;
+
 	r->line = line + strspn(line, " \t");
 	r->n = 0;
 	for (const char *at = r->line; *at && *at != '#' && r->n < WORDS_MOST;) {
@@ -604,18 +626,12 @@ static int read_line(struct reader *r, const char *line)
 	}
 	if (!r->n)
 		return 0;
-	for (size_t i = 0; i < sizeof(directives) / sizeof(*directives); i++) {
-		const struct directive *d = &directives[i];
-
-		if (!str_eq(d->name, r->words[0]))
-			continue;
-		if (r->n - 1 < d->least)
-			return wrong(r, "more words are needed");
-		if (d->of_site && !r->in)
-			return wrong(r, "of which site?");
-		return d->read(r);
-	}
-	return wrong(r, "no such directive");
+	d = find_directive(r);
+	if (!d)
+		return plan_case_wrong(r, "no such directive of what is described here");
+	if (r->n - 1 < d->least)
+		return plan_case_wrong(r, "more words are needed");
+	return d->read(r);
 }
 
 /* From "config" to "end"; *text moves behind it. */
@@ -777,8 +793,13 @@ int plan_case_read(struct plan_case *c, const char *text, struct error *err)
 	for (size_t i = 0; i < c->n_sites; i++)
 		settle_site(c, i);
 	plan_build(&c->options,
-		   &(struct plan_input){ .sites = c->inputs, .n_sites = c->n_sites },
+		   &(struct plan_input){ .backends = c->backend_inputs,
+					 .n_backends = c->n_backends,
+					 .sites = c->inputs,
+					 .n_sites = c->n_sites },
 		   &c->outcome.plan);
+	plan_case_preview_backends(c);
+	plan_case_conclude_backends(c);
 	for (size_t i = 0; i < c->notes.len; i++)
 		note_list_push(&c->outcome.plan.notes, c->notes.items[i]);
 	do_steps(c);
@@ -788,6 +809,7 @@ int plan_case_read(struct plan_case *c, const char *text, struct error *err)
 void plan_case_release(struct plan_case *c)
 {
 	outcome_release(&c->outcome);
+	plan_case_release_backends(c);
 	for (size_t i = 0; i < c->n_sites; i++) {
 		state_release(&c->sites[i].state);
 		for (size_t k = 0; k < c->inputs[i].n_viewers; k++)

@@ -9,6 +9,23 @@
  *   head b                       the commit that is planned
  *   offline | now SECONDS | max-paths N | max-wildcards N | max-delete N
  *   note note|warning WORDS      a note that others make before the plan
+ *   backend NAME                 what follows is about this backend, in the order of deploys:
+ *     knows live|absent|paths    default: live; absent: there is no stack; paths: git alone
+ *     knows later OTHER          it takes an output of OTHER that is not known yet
+ *     template WANTED LIVE       its text as it would be sent, and as it is live
+ *     parameter NAME WANTED LIVE LIVE: a value, or "absent"
+ *     status STATUS              of the stack, and not a good one
+ *     drifted FUNCTION           it runs code that somebody else has put there
+ *     code WANTED LIVE           of a function; WANTED: "absent" before it is built
+ *     changed N PATH             files, and the first of them
+ *     no-base | newer            nothing to compare with; a newer commit is deployed
+ *     output NAME VALUE          known before the deploy; "!output" takes it
+ *     new-output NAME VALUE      known afterwards
+ *     preview [CHANGE]           what a change set would do; once for each change
+ *     became created|updated|confirmed|failed [MILLISECONDS]
+ *     change CHANGE              what CloudFormation did: ACTION NAME TYPE [REPLACEMENT]
+ *     version N | repaired N     of a function's alias; functions whose code was put right
+ *     reason WORDS               why it failed
  *   site NAME                    what follows is about this site of the configuration:
  *     knows state|nothing|git    default: state
  *     deployed a                 the commit that is recorded (git: that is compared with)
@@ -44,12 +61,27 @@
 #include "core/outcome.h"
 #include "core/plan.h"
 
-enum { CASE_SITES = 4, CASE_VIEWERS = 4 };
+enum { CASE_SITES = 4, CASE_VIEWERS = 4, CASE_BACKENDS = 4, CASE_PARAMETERS = 4 };
 
 struct case_site {
 	struct state state;
 	struct viewer viewers[CASE_VIEWERS];
 	struct neighbour neighbours[CASE_SITES];
+};
+
+struct case_backend {
+	struct backend_parameter parameters[CASE_PARAMETERS];
+	struct str_list drifted;
+	struct stack_output_list outputs; /* the first n_known are known before */
+	size_t n_known;
+	bool previewed;
+	struct resource_list preview;
+	enum backend_status became;
+	struct resource_list changes;
+	int64_t took_ms;
+	int64_t repaired;
+	const char *version;
+	const char *error;
 };
 
 struct plan_case {
@@ -60,6 +92,9 @@ struct plan_case {
 	struct site_input inputs[CASE_SITES];
 	struct case_site sites[CASE_SITES];
 	size_t n_sites;
+	struct backend_input backend_inputs[CASE_BACKENDS];
+	struct case_backend backends[CASE_BACKENDS];
+	size_t n_backends;
 	size_t steps_done;      /* before one failed */
 	struct outcome outcome; /* the plan is in it */
 };
