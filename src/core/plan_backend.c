@@ -27,32 +27,71 @@ bool plan_same_template(const char *a, const char *b)
 	}
 }
 
+/* The first of several that have the same to be said of them. */
+static const char *and_more(struct arena *arena, const char *text, size_t n)
+{
+	return n ? arena_printf(arena, "%s, and %zu more", text, n) : text;
+}
+
+static bool is_hidden(const struct backend_parameter *p)
+{
+	return p->live && str_eq(p->live, hidden);
+}
+
 /* Why the parameters differ, or NULL. One that is hidden may: CloudFormation alone can tell. */
 static const char *parameters_why(const struct backend_input *in, struct arena *arena)
 {
+	const struct backend_parameter *first = NULL;
+	const struct backend_parameter *hides = NULL;
+	size_t n = 0;
+
 	for (size_t i = 0; i < in->n_parameters; i++) {
 		const struct backend_parameter *p = &in->parameters[i];
 
-		if (!p->live)
-			return arena_printf(arena, "parameter %s is new to the stack",
-					    p->name);
-		if (str_eq(p->live, hidden))
-			return arena_printf(arena,
-					    "parameter %s is hidden (NoEcho): "
-					    "CloudFormation has to compare it",
-					    p->name);
-		if (!str_eq(p->live, p->wanted))
-			return arena_printf(arena, "parameter %s differs", p->name);
+		if (p->live && str_eq(p->live, p->wanted))
+			continue;
+		if (is_hidden(p)) {
+			hides = p;
+			continue;
+		}
+		n++;
+		first = first ? first : p;
 	}
+	if (first)
+		return and_more(arena,
+				arena_printf(arena,
+					     first->live
+						     ? "parameter %s differs"
+						     : "parameter %s is new to the stack",
+					     first->name),
+				n - 1);
+	if (hides)
+		return arena_printf(arena,
+				    "parameter %s is hidden (NoEcho): "
+				    "CloudFormation has to compare it",
+				    hides->name);
 	return NULL;
+}
+
+static const char *status_why(const struct backend_input *in, struct arena *arena)
+{
+	if (in->status_is_good)
+		return NULL;
+	return arena_printf(arena,
+			    str_ends(in->status, "_IN_PROGRESS")
+				    ? "somebody is changing the stack (%s)"
+				    : "the stack's last change did not succeed (%s)",
+			    in->status);
 }
 
 static const char *drift_why(const struct backend_input *in, struct arena *arena)
 {
 	if (!in->drifted || !in->drifted->len)
 		return NULL;
-	return arena_printf(arena, "somebody changed the code of %s",
-			    in->drifted->items[0]);
+	return and_more(arena,
+			arena_printf(arena, "somebody changed the code of %s",
+				     in->drifted->items[0]),
+			in->drifted->len - 1);
 }
 
 /* Why a live stack has to deploy; NULL: it does not. */
@@ -63,17 +102,16 @@ static const char *stack_why(const struct backend_input *in, struct arena *arena
 	if (!plan_same_template(in->text, in->live_text))
 		return "its template or code differs from what is live";
 	why = parameters_why(in, arena);
-	if (why)
-		return why;
-	if (!in->status_is_good)
-		return arena_printf(arena, "the stack is in %s", in->status);
-	return drift_why(in, arena);
+	if (!why)
+		why = status_why(in, arena);
+	return why ? why : drift_why(in, arena);
 }
 
 static const char *function_why(const struct backend_input *in)
 {
 	if (!in->sha256)
-		return "its code is compared once it is built";
+		return "its code is compared once its requirements are installed, "
+		       "which a dry run does not do";
 	return str_eq(in->sha256, in->live_sha256) ? NULL
 						   : "its code differs from what is live";
 }
@@ -84,9 +122,10 @@ static const char *paths_why(const struct backend_input *in, struct arena *arena
 		return "there is no commit to compare with";
 	if (!in->files_changed)
 		return NULL;
-	return arena_printf(arena, "%zu file%s changed: %s%s", in->files_changed,
-			    in->files_changed == 1 ? "" : "s", in->first_changed,
-			    in->files_changed == 1 ? "" : ", ...");
+	if (in->files_changed == 1)
+		return arena_printf(arena, "%s changed", in->first_changed);
+	return arena_printf(arena, "%zu files changed, %s among them", in->files_changed,
+			    in->first_changed);
 }
 
 /* Sets why and the verdict. */
@@ -106,8 +145,9 @@ static void judge(const struct backend_input *in, struct arena *arena,
 		out->why = paths_why(in, arena);
 		break;
 	case KNOW_LATER:
-		out->why = arena_printf(arena, "it takes an output of backend %s",
-					in->waits_for);
+		out->why = arena_printf(
+			arena, "it takes an output of backend %s, which deploys first",
+			in->waits_for);
 		out->verdict = BACKEND_LATER;
 		return;
 	}

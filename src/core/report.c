@@ -172,7 +172,7 @@ void report_target(struct buf *out, const struct backend *backend, const char *t
 	report_name(out, target ? target : "(not known)");
 }
 
-const char *report_backend_verdict(enum backend_verdict verdict)
+const char *report_backend_verdict(const struct plan_backend *b)
 {
 	static const char *const verdicts[] = {
 		[BACKEND_SAME] = "unchanged",
@@ -181,7 +181,9 @@ const char *report_backend_verdict(enum backend_verdict verdict)
 		[BACKEND_LEFT] = "left alone",
 	};
 
-	return verdicts[verdict];
+	if (b->verdict == BACKEND_DEPLOY && b->creates)
+		return "create";
+	return verdicts[b->verdict];
 }
 
 const char *report_action(const struct resource_change *change)
@@ -204,22 +206,41 @@ const char *report_action(const struct resource_change *change)
 	return "change";
 }
 
-void report_backend(struct buf *out, const struct backend_outcome *b)
+static const char *end_word(const struct backend_outcome *b)
 {
-	buf_str(out, "backend ");
-	report_name(out, b->backend->name);
-	buf_printf(out, " %s", backend_status_name(b->status));
-	if (b->changes.len)
-		buf_printf(out, " (%zu resource%s)", b->changes.len,
-			   b->changes.len == 1 ? "" : "s");
+	switch (b->status) {
+	case BACKEND_PENDING:
+		return "not deployed";
+	case BACKEND_CREATED:
+		return "created";
+	case BACKEND_UPDATED:
+		return "updated";
+	case BACKEND_FAILED:
+		return "failed";
+	case BACKEND_CONFIRMED:
+		break;
+	}
+	return b->backend->kind == BACKEND_FUNCTION
+		       ? "unchanged: this code is live already"
+		       : "unchanged: CloudFormation found nothing to do";
+}
+
+void report_backend_end(struct buf *out, const struct backend_outcome *b)
+{
+	size_t n = b->status == BACKEND_FAILED ? 0 : b->changes.len;
+
+	buf_str(out, end_word(b));
 	if (b->version) {
 		buf_str(out, " to version ");
 		report_name(out, b->version);
 	}
+	if (n)
+		buf_printf(out, " (%zu resource%s", n, n == 1 ? "" : "s");
 	if (b->repaired)
-		buf_printf(out, ", code of %zu function%s repaired", b->repaired,
-			   b->repaired == 1 ? "" : "s");
-	buf_printf(out, " in %.1f s", (double)b->duration_ms / 1000);
+		buf_printf(out, "%scode of %zu function%s repaired", n ? ", " : " (",
+			   b->repaired, b->repaired == 1 ? "" : "s");
+	if (n || b->repaired)
+		buf_char(out, ')');
 }
 
 const char *report_verdict(enum site_verdict verdict)
@@ -250,7 +271,7 @@ const char *report_why(const struct step *s)
 	return s->why == WHY_HEADERS ? "changed" : step_why_name(s->why);
 }
 
-static void put_totals(struct buf *out, const struct outcome_totals *t)
+static void put_files(struct buf *out, const struct outcome_totals *t)
 {
 	buf_printf(out, "%zu uploaded", t->uploaded);
 	if (t->bytes) {
@@ -264,25 +285,32 @@ static void put_totals(struct buf *out, const struct outcome_totals *t)
 		   t->patterns == 1 ? "" : "s");
 }
 
-/* Whether there is anything to tell of a backend. */
-static bool was_touched(const struct backend_outcome *b)
-{
-	return b->status == BACKEND_CREATED || b->status == BACKEND_UPDATED;
-}
-
-static void put_backends(struct buf *out, const struct outcome *o)
-{
-	for (size_t i = 0; i < o->backends.len; i++) {
-		if (!was_touched(&o->backends.items[i]))
-			continue;
-		report_backend(out, &o->backends.items[i]);
-		buf_str(out, ", ");
-	}
-}
-
-static bool site_changed(const struct outcome_totals *t)
+static bool sites_changed(const struct outcome_totals *t)
 {
 	return t->uploaded || t->copied || t->deleted || t->patterns;
+}
+
+/* What was done: of backends, and of files unless there is nothing but backends to tell of. */
+static void put_totals(struct buf *out, const struct outcome *o,
+		       const struct outcome_totals *t)
+{
+	size_t start = out->len;
+
+	for (size_t i = 0; i < o->backends.len; i++) {
+		const struct backend_outcome *b = &o->backends.items[i];
+
+		if (b->status != BACKEND_CREATED && b->status != BACKEND_UPDATED)
+			continue;
+		buf_str(out, out->len > start ? ", backend " : "backend ");
+		report_name(out, b->backend->name);
+		buf_char(out, ' ');
+		report_backend_end(out, b);
+	}
+	if (out->len > start && !sites_changed(t))
+		return;
+	if (out->len > start)
+		buf_str(out, ", ");
+	put_files(out, t);
 }
 
 static void put_end(struct buf *out, const struct outcome *o,
@@ -290,20 +318,35 @@ static void put_end(struct buf *out, const struct outcome *o,
 {
 	double seconds = (double)o->duration_ms / 1000;
 
-	if (!outcome_changed(t)) {
+	if (outcome_changed(t)) {
+		buf_str(out, "Deployed: ");
+		put_totals(out, o, t);
+		buf_printf(out, ", in %.1f s.\n", seconds);
+	} else if (o->plan.sites.len) {
 		buf_printf(out,
 			   "Recorded the commit: its content was deployed already "
 			   "(%.1f s).\n",
 			   seconds);
+	} else {
+		buf_printf(out,
+			   "Nothing had to change: the commit was deployed already "
+			   "(%.1f s).\n",
+			   seconds);
+	}
+}
+
+static void put_stop(struct buf *out, const struct outcome *o,
+		     const struct outcome_totals *t)
+{
+	if (!outcome_changed(t)) {
+		buf_str(out, "Nothing was deployed.\n");
 		return;
 	}
-	buf_str(out, "Deployed: ");
-	put_backends(out, o);
-	if (site_changed(t) || o->plan.sites.len) {
-		put_totals(out, t);
-		buf_str(out, ", ");
-	}
-	buf_printf(out, "in %.1f s.\n", seconds);
+	buf_str(out, "Stopped on the way: ");
+	put_totals(out, o, t);
+	if (!sites_changed(t) && o->plan.sites.len)
+		buf_str(out, ", no site was touched");
+	buf_str(out, ".\n");
 }
 
 void report_sentence(struct buf *out, const struct outcome *o)
@@ -334,25 +377,17 @@ void report_sentence(struct buf *out, const struct outcome *o)
 		break;
 	case VERDICT_UNVERIFIED:
 		buf_str(out, "Deployed and recorded, but not seen where visitors look: ");
-		put_totals(out, &t);
+		put_totals(out, o, &t);
 		buf_str(out, ".\n");
 		break;
 	case VERDICT_PARTIAL:
 		buf_str(out, "Partly done: ");
-		put_backends(out, o);
-		put_totals(out, &t);
+		put_totals(out, o, &t);
 		buf_str(out, ". Run again to finish: what is left is journalled.\n");
 		break;
 	case VERDICT_REFUSED:
 	case VERDICT_FAILED:
-		if (outcome_changed(&t)) {
-			buf_str(out, "Stopped on the way: ");
-			put_backends(out, o);
-			put_totals(out, &t);
-			buf_str(out, ".\n");
-		} else {
-			buf_str(out, "Nothing was deployed.\n");
-		}
+		put_stop(out, o, &t);
 		break;
 	}
 }
@@ -511,13 +546,14 @@ void report_resources_text(const struct backend *backend,
 static void text_backend(const struct plan_backend *b, const struct report_style *style,
 			 struct buf *out)
 {
+	const char *color = paint(style, b->why ? YELLOW : "");
+
 	buf_str(out, "  backend ");
 	report_name(out, b->backend->name);
 	buf_str(out, " -> ");
 	report_target(out, b->backend, b->target);
-	buf_printf(out, "\n    %s%s%s", paint(style, b->why ? YELLOW : ""),
-		   report_backend_verdict(b->verdict),
-		   paint(style, b->why ? COLOR_END : ""));
+	buf_printf(out, "\n    %s%s%s", color, report_backend_verdict(b),
+		   *color ? COLOR_END : "");
 	if (b->why) {
 		buf_str(out, ": ");
 		report_name(out, b->why);

@@ -14,12 +14,12 @@ void report_invalidation(struct buf *out, const struct step *s);
 void report_counts(struct buf *out, const struct plan_site *s);
 /* "stack resume-counter", "function mailer" */
 void report_target(struct buf *out, const struct backend *backend, const char *target);
-/* What a verdict means for a backend: "deploy", "unchanged", ... */
-const char *report_backend_verdict(enum backend_verdict verdict);
+/* What is done about a backend: "create", "unchanged", ... */
+const char *report_backend_verdict(const struct plan_backend *b);
 /* What a change does, in the reader's word; REPLACE is loud, since it may lose data. */
 const char *report_action(const struct resource_change *change);
-/* "backend counter updated in 34.2 s (3 resources)" */
-void report_backend(struct buf *out, const struct backend_outcome *b);
+/* "updated (3 resources)" */
+void report_backend_end(struct buf *out, const struct backend_outcome *b);
 /* What is done about a site without changes. */
 const char *report_verdict(enum site_verdict verdict);
 /* What a step does to its path, in the reader's words: "upload", "headers", ... */

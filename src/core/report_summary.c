@@ -357,44 +357,95 @@ static void backend_head(const struct backend *backend, const char *target,
 	buf_str(out, "\n\n");
 }
 
+/* A small letter at the start of a sentence. */
+static char capital(char c)
+{
+	return (char)(c - 'a' + 'A');
+}
+
 static void backend_plan(const struct plan_backend *b, struct buf *out)
 {
-	backend_head(b->backend, b->target, out);
-	buf_str(out, report_backend_verdict(b->verdict));
+	const char *verdict = report_backend_verdict(b);
+
+	buf_printf(out, "%c%s", capital(*verdict), verdict + 1);
 	if (b->why) {
 		buf_str(out, ": ");
 		prose(out, b->why);
 	}
-	buf_str(out, ".\n");
-	resource_rows(&b->resources, out);
+	buf_char(out, '.');
+	if (b->previewed && !b->resources.len)
+		buf_str(out, " CloudFormation finds nothing to change.");
 }
 
-static void backend_outcome(const struct backend_outcome *b, struct buf *out)
+static void backend_end(const struct backend_outcome *b, struct buf *out)
 {
 	CLEANUP(buf) struct buf text = BUF_INIT(ITEM_MAX);
+	double seconds = (double)b->duration_ms / 1000;
 
-	backend_head(b->backend, b->target, out);
-	report_backend(&text, b);
+	if (b->status == BACKEND_FAILED) {
+		buf_printf(out, "**Failed** after %.1f s%s", seconds,
+			   b->changes.len ? ", on the way to this:" : ".");
+		return;
+	}
+	report_backend_end(&text, b);
+	text.data[0] = capital(text.data[0]);
 	prose(out, text.data);
-	buf_str(out, ".\n");
-	resource_rows(&b->changes, out);
+	buf_printf(out, b->status == BACKEND_CONFIRMED ? " (%.1f s)." : " in %.1f s.",
+		   seconds);
 }
 
-/* What was done says more than what was planned. */
-static void backends(const struct outcome *o, struct buf *out)
+/* What was planned and what became of it; either may be NULL. */
+static void backend(const struct plan_backend *plan, const struct backend_outcome *end,
+		    struct buf *out)
+{
+	/* It has deployed already when this plan was made. */
+	bool is_past = end && plan && plan->verdict == BACKEND_SAME;
+
+	if (plan)
+		backend_head(plan->backend, plan->target, out);
+	else
+		backend_head(end->backend, end->target, out);
+	if (plan && !is_past)
+		backend_plan(plan, out);
+	if (plan && !is_past && end)
+		buf_char(out, ' ');
+	if (end)
+		backend_end(end, out);
+	buf_char(out, '\n');
+	resource_rows(end ? &end->changes : &plan->resources, out);
+}
+
+static const struct backend_outcome *end_of(const struct outcome *o,
+					    const struct backend *b)
 {
 	for (size_t i = 0; i < o->backends.len; i++)
-		if (o->backends.items[i].status != BACKEND_PENDING)
-			backend_outcome(&o->backends.items[i], out);
+		if (o->backends.items[i].backend == b &&
+		    o->backends.items[i].status != BACKEND_PENDING)
+			return &o->backends.items[i];
+	return NULL;
+}
+
+static bool is_planned(const struct plan *p, const struct backend *b)
+{
+	for (size_t i = 0; i < p->backends.len; i++)
+		if (p->backends.items[i].backend == b)
+			return true;
+	return false;
+}
+
+static void backends(const struct outcome *o, struct buf *out)
+{
 	for (size_t i = 0; i < o->plan.backends.len; i++) {
 		const struct plan_backend *b = &o->plan.backends.items[i];
-		bool told = false;
 
-		for (size_t k = 0; k < o->backends.len; k++)
-			told |= o->backends.items[k].backend == b->backend &&
-				o->backends.items[k].status != BACKEND_PENDING;
-		if (!told)
-			backend_plan(b, out);
+		backend(b, end_of(o, b->backend), out);
+	}
+	/* Deployed before a plan that was never made. */
+	for (size_t i = 0; i < o->backends.len; i++) {
+		const struct backend_outcome *b = &o->backends.items[i];
+
+		if (b->status != BACKEND_PENDING && !is_planned(&o->plan, b->backend))
+			backend(NULL, b, out);
 	}
 }
 
