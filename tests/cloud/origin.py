@@ -1,5 +1,4 @@
 """What an origin answers a cache: S3's REST endpoint, S3's website endpoint, or somebody else's server."""
-import fnmatch
 import json
 import re
 from urllib.parse import quote
@@ -50,8 +49,6 @@ class Origins:
         return self.website(bucket, key) if website else self._rest(bucket, key)
 
     def _rest(self, bucket, key):
-        if key and self._is_denied(bucket, key):
-            return _error_page(403, "AccessDenied")
         stored = self.store.get(bucket, key) if key else None
         if stored is not None:
             return _found(stored)
@@ -59,26 +56,21 @@ class Origins:
             return _error_page(404, "NoSuchKey")
         return _error_page(403, "AccessDenied")
 
-    def _statements(self, bucket, effect, action):
-        """The statements of the bucket's policy with that effect on an action."""
-        try:
-            statements = json.loads(self.buckets.find(bucket).policy or "{}").get("Statement", [])
-        except (ValueError, AttributeError):
-            return []
-        return [s for s in _listed(statements)
-                if s.get("Effect") == effect and {action, "s3:*", "*"} & set(_listed(s.get("Action", [])))]
-
     def _may_list(self, bucket):
         """Without ListBucket, S3 hides whether a key exists: 403 instead of 404."""
-        return bool(self._statements(bucket, "Allow", "s3:ListBucket"))
-
-    def _is_denied(self, bucket, key):
-        """By a statement without a condition: those that people write (TLS, their own account) hold
-        for a distribution."""
-        arn = f"arn:aws:s3:::{bucket}/{key}"
-        return any(fnmatch.fnmatchcase(arn, resource.replace("[", "[[]"))
-                   for s in self._statements(bucket, "Deny", "s3:GetObject") if not s.get("Condition")
-                   for resource in _listed(s.get("Resource", [])))
+        policy = self.buckets.find(bucket).policy
+        if not policy:
+            return False
+        try:
+            statements = json.loads(policy).get("Statement", [])
+        except (ValueError, AttributeError):
+            return False
+        for statement in statements if isinstance(statements, list) else [statements]:
+            actions = statement.get("Action", [])
+            actions = actions if isinstance(actions, list) else [actions]
+            if statement.get("Effect") == "Allow" and {"s3:ListBucket", "s3:*", "*"} & set(actions):
+                return True
+        return False
 
     def website_config(self, bucket):
         """(index suffix, error key), or None without a website configuration."""
@@ -107,10 +99,6 @@ class Origins:
             return _found(stored)
         page = self.store.get(bucket, error_key) if error_key else None
         return _error_page(404, "NoSuchKey") if page is None else Answer(404, _found(page).headers, page.data)
-
-
-def _listed(value):
-    return value if isinstance(value, list) else [value]
 
 
 def _found(stored):
