@@ -20,6 +20,20 @@ class Answer:
         self.status, self.headers, self.body = status, headers, body
 
 
+def _many(value):
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def _is_cloudfront(principal):
+    named = _many(principal.get("Service") or principal.get("AWS")) if isinstance(principal, dict) else [principal]
+    return bool({"*", "cloudfront.amazonaws.com"} & set(named))
+
+
+def _like(text, pattern):
+    """IAM's wildcards: * and ?, nothing else."""
+    return re.fullmatch("".join({"*": ".*", "?": "."}.get(c, re.escape(c)) for c in pattern), text, re.S) is not None
+
+
 def bucket_of_domain(domain):
     """(bucket, is a website endpoint) of an origin's domain, or (None, False)."""
     domain = domain.lower()
@@ -50,6 +64,8 @@ class Origins:
 
     def _rest(self, bucket, key):
         stored = self.store.get(bucket, key) if key else None
+        if key and self._refuses(bucket, key):
+            return _error_page(403, "AccessDenied")
         if stored is not None:
             return _found(stored)
         if key and self._may_list(bucket):
@@ -58,19 +74,21 @@ class Origins:
 
     def _may_list(self, bucket):
         """Without ListBucket, S3 hides whether a key exists: 403 instead of 404."""
+        return any(s.get("Effect") == "Allow" and {"s3:ListBucket", "s3:*", "*"} & set(_many(s.get("Action"))) for s in self._statements(bucket))
+
+    def _refuses(self, bucket, key):
+        """Whether the bucket's policy denies CloudFront this object, whatever the circumstances."""
+        resource = f"arn:aws:s3:::{bucket}/{key}"
+        return any(s.get("Effect") == "Deny" and "Condition" not in s and _is_cloudfront(s.get("Principal"))
+                   and any(_like("s3:GetObject", a) for a in _many(s.get("Action"))) and any(_like(resource, r) for r in _many(s.get("Resource")))
+                   for s in self._statements(bucket))
+
+    def _statements(self, bucket):
         policy = self.buckets.find(bucket).policy
-        if not policy:
-            return False
         try:
-            statements = json.loads(policy).get("Statement", [])
+            return _many(json.loads(policy).get("Statement")) if policy else []
         except (ValueError, AttributeError):
-            return False
-        for statement in statements if isinstance(statements, list) else [statements]:
-            actions = statement.get("Action", [])
-            actions = actions if isinstance(actions, list) else [actions]
-            if statement.get("Effect") == "Allow" and {"s3:ListBucket", "s3:*", "*"} & set(actions):
-                return True
-        return False
+            return []
 
     def website_config(self, bucket):
         """(index suffix, error key), or None without a website configuration."""

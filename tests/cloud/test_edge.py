@@ -1,4 +1,6 @@
 """The cache before the bucket: what it keeps, what it forgets, what it calls stale."""
+import json
+
 import pytest
 
 from cloud.client import CACHING_DISABLED, QUERY_STRINGS
@@ -25,6 +27,26 @@ def test_keeps_until_invalidated(cloud, site):
     invalidate(cloud, site, "1", "/a.txt")
     assert cloud.stale(site.distribution) == []
     assert view("/a.txt").body == b"new" and word(view("/a.txt")) == "Hit"
+
+
+@pytest.mark.parametrize(("statement", "refused"), [
+    ({}, True),
+    ({"Principal": "*"}, True),
+    ({"Principal": {"AWS": "*"}}, True),
+    ({"Action": ["s3:PutObject", "s3:Get*"]}, True),
+    ({"Principal": {"Service": "lambda.amazonaws.com"}}, False),
+    ({"Effect": "Allow"}, False),
+    ({"Action": "s3:PutObject"}, False),
+    ({"Resource": "arn:aws:s3:::BUCKET/d/.*"}, False),
+    ({"Condition": {"Bool": {"aws:SecureTransport": "false"}}}, False),
+])
+def test_what_the_policy_refuses(cloud, site, statement, refused):
+    policy = json.loads(cloud.s3.get_bucket_policy(Bucket=site.bucket)["Policy"])
+    policy["Statement"].append({
+        "Effect": "Deny", "Principal": {"Service": "cloudfront.amazonaws.com"}, "Action": "s3:GetObject", "Resource": "arn:aws:s3:::BUCKET/d/*", **statement})
+    cloud.s3.put_bucket_policy(Bucket=site.bucket, Policy=json.dumps(policy).replace("BUCKET", site.bucket))
+    assert cloud.view("/d/index.html", site.distribution).status == (403 if refused else 200)
+    assert cloud.view("/a.txt", site.distribution).status == 200
 
 
 def test_root_and_folders(cloud, site):
