@@ -3,6 +3,7 @@
 import ast
 import itertools
 import json
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -15,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "resume"
 APPLICATION = EXAMPLE / "backend" / "template.yaml"
 BOOTSTRAP = EXAMPLE / "infrastructure" / "bootstrap.yaml"
+SAM = ROOT / "build/sam/venv/bin/sam"
 
 DOMAIN = {"DomainName": "runa.example.com", "HostedZoneId": "Z0123456789"}
 ORIGIN = {"AllowedOrigin": "http://localhost:8000"}
@@ -79,6 +81,17 @@ def test_cfn_lint_accepts_what_sam_makes_of_it(complaints, expanded, tmp_path):
     spoilt = file.read_text().replace('"RetentionInDays": 30', '"RetentionInDays": 31')
     file.write_text(spoilt)
     assert complaints(file)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not SAM.exists(), reason="aws-sam-cli is not installed in build/sam")
+@pytest.mark.parametrize("file", [APPLICATION, BOOTSTRAP], ids=lambda f: f.name)
+def test_sam_accepts_them(file, tmp_path):
+    done = subprocess.run(
+        [SAM, "validate", "--lint", "--region", REGION, "--template-file", file], text=True,
+        capture_output=True, env={"PATH": os.environ["PATH"], "HOME": str(tmp_path),
+                                  "SAM_CLI_TELEMETRY": "0"})
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("file", [APPLICATION, BOOTSTRAP], ids=lambda f: f.name)

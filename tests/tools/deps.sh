@@ -13,6 +13,7 @@ BUILD_PACKAGES=(
 )
 
 AWSCLI_VERSION=1.46.3
+SAMCLI_VERSION=1.170.0
 
 # deps build|python|test|fault|all|bench
 deps() {
@@ -23,10 +24,11 @@ deps() {
 		llvm_pick
 		debian "${BUILD_PACKAGES[@]}" libcmocka-dev shellcheck unzip \
 			"clang-$LLVM" "clang-format-$LLVM" "clang-tidy-$LLVM" "libclang-rt-$LLVM-dev"
+		browser_ready
 		python_ready
 		;;
 	fault) debian strace ;;
-	all) debian valgrind util-linux strace ;;
+	all) debian valgrind util-linux strace && sam_ready ;;
 	bench) debian time rclone s3cmd && bench_ready ;;
 	esac
 }
@@ -103,6 +105,32 @@ debian() {
 	apt_install "$@" && return 0
 	tail -n 20 build/log/apt-install.log
 	die "apt-get install failed: $*"
+}
+
+# browser_ready: Chromium for tests/browser, if this distribution has it (Ubuntu has a snap) or
+# the machine has another one.
+browser_ready() {
+	if command -v chromedriver >/dev/null || [ -n "${CHROMEWEBDRIVER-}" ]; then
+		return 0
+	fi
+	! command -v dpkg-query >/dev/null || has_candidate chromium-driver || apt_update
+	if has_candidate chromium-driver; then
+		debian chromium chromium-driver fonts-liberation poppler-utils
+	else
+		echo "no chromium-driver is packaged here: no page will be looked at (tests/browser)"
+	fi
+}
+
+# sam_ready: AWS's own judge of templates. It pins versions of what .venv holds, so it lives
+# apart; where it cannot be had, its test is left out.
+sam_ready() {
+	[ ! -x build/sam/venv/bin/sam ] || return 0
+	mkdir -p build/log build/sam
+	echo "installing aws-sam-cli $SAMCLI_VERSION into build/sam/venv"
+	{ python3 -m venv build/sam/venv && build/sam/venv/bin/python -m pip install \
+		--disable-pip-version-check --retries 1 "aws-sam-cli==$SAMCLI_VERSION"; } \
+		>build/log/sam-venv.log 2>&1 ||
+		echo "  not installable from here (build/log/sam-venv.log says why)"
 }
 
 # python_ready: .venv holds what tests/requirements.txt pins.
