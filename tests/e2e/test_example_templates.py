@@ -526,3 +526,38 @@ def test_the_program_takes_the_configuration(tmp_path, program):
     assert "index.html" in done.stdout
     # No file of the backend, of the tests or of the infrastructure is part of the site.
     assert "app.py" not in done.stdout and "bootstrap" not in done.stdout
+
+
+# The README
+
+
+README = (EXAMPLE / "README.md").read_text()
+
+
+def test_what_the_readme_names_is_there(expanded):
+    """Files, resources and parameters in backticks, and the parameters of its commands."""
+    files = {p.relative_to(EXAMPLE).as_posix() for p in EXAMPLE.rglob("*")}
+    named = set(re.findall(r"`([\w./-]+/[\w./-]+|[\w-]+\.(?:py|yaml|yml|html|js|css|svg))`", README))
+    elsewhere = {"./dev", "/api/visits", ".crc/state.json"}
+    for name in named - elsewhere:
+        assert any(f == name.rstrip("/") or f.endswith("/" + name) for f in files), name
+    words = expanded["Resources"].keys() | expanded["Parameters"].keys() \
+        | expanded["Outputs"].keys() | read(BOOTSTRAP)["Resources"].keys() \
+        | read(BOOTSTRAP)["Parameters"].keys()
+    foreign = {"CloudFront", "EntityAlreadyExists", "AccessDenied", "ConcurrentExecutions"}
+    for word in set(re.findall(r"`([A-Z][A-Za-z0-9]+[A-Z]\w+)[`=]", README)) - foreign:
+        assert word in words or word.isupper() or "_" in word, word
+
+
+def test_the_readmes_bootstrap_is_a_stack():
+    [command] = re.findall(r"aws cloudformation deploy (?:.+\\\n)+.+", README)
+    given = dict(re.findall(r"(\w+)=(\S+)", command.split("--parameter-overrides")[1]))
+    made = Stack(read(BOOTSTRAP), "resume-bootstrap", **given)
+    assert {"Budget", "DeployRole", "Provider"} <= made.resources.keys()
+    assert "CAPABILITY_NAMED_IAM" in command
+    assert made.resources["DeployRole"]["RoleName"] in README
+
+
+def test_the_sixteen_steps():
+    rows = re.findall(r"^\| (\d+) ", README, re.M)
+    assert rows == [str(n) for n in range(1, 17)]
