@@ -585,7 +585,8 @@ def test_the_policy_of_the_readme_allows_what_is_sent_and_no_more():
         sent |= set(re.findall(r'"((?:Abort|Complete|Copy|Create|Delete|Get|Head|List|Put|Upload)'
                                r'(?:[A-Z]\w+)?(?:Objects?|ObjectsV2|Uploads?|Part|Distribution|'
                                r'Policy|Invalidations?))"', text))
-    sent.discard("AbortIncompleteMultipartUpload")    # a part of a bucket's lifecycle
+    # The bucket for code, which a site alone does not need (examples/resume has those rights).
+    sent = {name for name in sent if not re.search("Bucket|Incomplete", name)}
     assert sorted(allowed) == sorted({a for operation in sent for a in ACTIONS[operation]})
     [statement] = trust["Statement"]
     assert statement["Action"] == "sts:AssumeRoleWithWebIdentity"
