@@ -173,6 +173,31 @@ class Api:
         page, token = _page(found.events[::-1], p, 100)
         return {"StackEvents": page, "NextToken": token}
 
+    def DescribeEvents(self, p, region):
+        """Of a change set what early validation found, of a stack its events, newest first."""
+        if p.get("ChangeSetName", "").startswith("arn:"):
+            found = self._set(p, region).findings
+        elif "StackName" in p:
+            found = self._operation_events(self._stack(p["StackName"], region, "Stack [{}] does not exist"))
+        elif "OperationId" in p:
+            self.engine.settle()
+            sets = (c for s in self.engine.every.values() for c in s.change_sets.values())
+            found = [e for c in sets if c.operation == p["OperationId"] for e in c.findings]
+        else:
+            raise invalid("One of ChangeSetName, OperationId or StackName must be specified")
+        if p.get("Filters", {}).get("FailedEvents"):
+            found = [e for e in found if e["EventType"] != "STACK_EVENT"]
+        page, token = _page(found, p, 100)
+        return {"OperationEvents": page, "NextToken": token}
+
+    @staticmethod
+    def _operation_events(stack):
+        made = [e for c in stack.change_sets.values() for e in c.findings]
+        for event in stack.events[::-1]:
+            kind = "PROVISIONING_ERROR" if event["ResourceStatus"].endswith("_FAILED") else "STACK_EVENT"
+            made.append({"EventType": kind, **{n: v for n, v in event.items() if n != "StackName"}})
+        return sorted(made, key=lambda e: e["Timestamp"], reverse=True)
+
     def DescribeStackResources(self, p, region):
         if "StackName" not in p:
             wanted = p.get("PhysicalResourceId")

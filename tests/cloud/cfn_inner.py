@@ -77,6 +77,16 @@ class Aws:
         except ParamValidationError as error:
             raise AwsError(400, "ValidationException", "Properties validation failed: " + str(error).replace("\n", " ")) from None
 
+    def finds(self, service, operation, **values):
+        """Whether a Get or Describe finds something."""
+        try:
+            self(service, operation, **values)
+        except AwsError as error:
+            if error.status not in (400, 404):
+                raise
+            return False
+        return True
+
 
 def fit(shape, value):
     """A value as CloudFormation templates write it, as the API's model wants it: numbers from texts, {Quantity, Items} from lists,

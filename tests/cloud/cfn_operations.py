@@ -10,10 +10,10 @@ from .errors import AwsError
 
 
 class Pace:
-    """How long things take: milliseconds of the cloud's clock, or a number of polls."""
+    """How long things take: milliseconds of the cloud's clock, or a number of polls; and whether change sets are validated early."""
 
     def __init__(self):
-        self.stack_ms, self.set_ms, self.polls = 400.0, 100.0, 0
+        self.stack_ms, self.set_ms, self.polls, self.early = 400.0, 100.0, 0, True
 
 
 class Phase:

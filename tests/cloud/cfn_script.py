@@ -5,7 +5,7 @@ from .cfn_operations import Somebody
 
 class Script:
     def __init__(self, engine):
-        self.engine, self.failures = engine, []
+        self.engine, self.failures, self.findings = engine, [], []
 
     def maybe_fail(self, stack, resource, what, rolling_back):
         """Raise Failed if a rule says that this should go wrong."""
@@ -20,14 +20,16 @@ class Script:
             raise Failed(rule["reason"])
 
     def control(self, body):
-        """{"fail": {...}}, {"busy": {...}}, {"status": {stack: status}}, {"clear": true}; answers with all stacks."""
-        unknown = set(body) - {"fail", "busy", "status", "clear"}
+        """{"fail": {...}}, {"find": {...}}, {"busy": {...}}, {"status": {stack: status}}, {"clear": true}; answers with all stacks."""
+        unknown = set(body) - {"fail", "find", "busy", "status", "clear"}
         if unknown:
             raise ValueError(f"unknown: {sorted(unknown)}")
         if body.get("clear"):
-            self.failures = []
+            self.failures, self.findings = [], []
         for rule in _list(body.get("fail")):
             self._add_failure(**rule)
+        for rule in _list(body.get("find")):
+            self._add_finding(**rule)
         for busy in _list(body.get("busy")):
             self._busy(**busy)
         for name, status in body.get("status", {}).items():
@@ -42,6 +44,10 @@ class Script:
         if on not in ("create", "update", "delete", "change", "rollback"):
             raise ValueError("on is create, update, delete, change or rollback")
         self.failures.append({"stack": stack, "resource": resource, "reason": reason, "times": int(times), "on": on})
+
+    def _add_finding(self, stack="*", resource="", reason="Unsupported property [Colour]", path=""):
+        """The next change set of the stack fails early validation."""
+        self.findings.append({"stack": stack, "resource": resource, "reason": reason, "path": path or f"/Resources/{resource}/Properties"})
 
     def _busy(self, stack, polls=None, ms=None, then="UPDATE_COMPLETE"):
         found = self._stack(stack)

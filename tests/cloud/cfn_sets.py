@@ -1,5 +1,6 @@
 """A change set while it is being made: pending, in progress, and then complete or failed."""
 from .cfn_changes import changes_of
+from .cfn_early import REASON, findings, ordered
 from .cfn_kinds import kind_of
 from .cfn_resolve import NotKnown
 from .cfn_stacks import outputs_of
@@ -58,8 +59,20 @@ class PendingSet:
             return self._fail(getattr(error, "message", None) or str(error))
         if empty and made.kind != "CREATE":
             return self._fail(UNCHANGED_TRANSFORMED if transforms_of(made.template) else UNCHANGED)
+        if self._find():
+            return None
         made.status, made.execution = "CREATE_COMPLETE", "AVAILABLE"
         return None
+
+    def _find(self):
+        """Whether early validation ends it."""
+        made, engine = self.set, self.engine
+        found = list(ordered(engine.script.findings, made)) + (findings(engine, made) if engine.pace.early else [])
+        made.findings = [f.event(made, engine.clock.now()) for f in found]
+        fatal = list(dict.fromkeys(f.hook for f in found if f.fatal))
+        if fatal:
+            self._fail(REASON.format(fatal[0]))
+        return bool(fatal)
 
     def _outputs_differ(self):
         """Outputs alone are worth an update: what they would say, and under which names others import them."""

@@ -44,6 +44,7 @@ class ChangeSet:
         self.status, self.reason, self.execution = "CREATE_PENDING", None, "UNAVAILABLE"
         self.body, self.template, self.processed = "", {}, None
         self.parameters, self.tags, self.capabilities, self.changes = {}, {}, [], []
+        self.operation, self.findings = str(uuid.uuid4()), []
         self.token = self.description = self.on_failure = self.role = self.executed_by = None
         self.polls = 0
 

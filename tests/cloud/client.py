@@ -282,6 +282,10 @@ class LocalCloud:
         first two), or rollback (whatever is done on the way back)."""
         self.control("POST", "stacks", {"fail": {"stack": stack, "resource": resource, "reason": reason, "times": times, "on": on}})
 
+    def find_next(self, stack="*", resource="", reason="Unsupported property [Colour]", path=""):
+        """The next change set of a stack fails early validation: its reason sends the reader to DescribeEvents."""
+        self.control("POST", "stacks", {"find": {"stack": stack, "resource": resource, "reason": reason, "path": path}})
+
     def make_busy(self, stack, polls=None, ms=None, then="UPDATE_COMPLETE"):
         """Somebody else updates the stack, for so many looks at it or so long."""
         self.control("POST", "stacks", {"busy": {"stack": stack, "polls": polls, "ms": ms, "then": then}})

@@ -99,7 +99,7 @@ class Control:
 
     def _settings(self, query, body):
         """Seconds until an invalidation is Completed, and until the edge obeys it; how long stacks and change sets take."""
-        unknown = set(body) - {"invalidation_s", "effect_s", "stack_ms", "set_ms", "stack_polls"}
+        unknown = set(body) - {"invalidation_s", "effect_s", "stack_ms", "set_ms", "stack_polls", "early_validation"}
         if unknown:
             raise ControlError(f"unknown settings {sorted(unknown)}")
         invalidations = self.cloud.cloudfront.invalidations
@@ -107,9 +107,9 @@ class Control:
         invalidations.seconds_to_effect = float(body.get("effect_s", invalidations.seconds_to_effect))
         pace = self.cloud.cloudformation.engine.pace
         pace.stack_ms, pace.set_ms = float(body.get("stack_ms", pace.stack_ms)), float(body.get("set_ms", pace.set_ms))
-        pace.polls = int(body.get("stack_polls", pace.polls))
+        pace.polls, pace.early = int(body.get("stack_polls", pace.polls)), bool(body.get("early_validation", pace.early))
         return {"invalidation_s": invalidations.seconds_to_complete, "effect_s": invalidations.seconds_to_effect,
-                "stack_ms": pace.stack_ms, "set_ms": pace.set_ms, "stack_polls": pace.polls}
+                "stack_ms": pace.stack_ms, "set_ms": pace.set_ms, "stack_polls": pace.polls, "early_validation": pace.early}
 
     @staticmethod
     async def _later(result):

@@ -59,7 +59,7 @@ def template(resources=None, **sections):
 @pytest.fixture
 def stack(cloud):
     """A name of a stack that is not there; nothing takes time."""
-    cloud.settings(stack_ms=0, set_ms=0, stack_polls=0)
+    cloud.settings(stack_ms=0, set_ms=0, stack_polls=0, early_validation=True)
     cloud.control("POST", "stacks", {"clear": True})
     return f"stack-{next(_numbers)}"
 
@@ -314,6 +314,7 @@ def test_failed_create_is_a_dead_end(cloud, cfn, stack, counter):
 def test_true_failures(cloud, stack, counter, bucket):
     assert counter("bad.zip")["StackStatus"] == "ROLLBACK_COMPLETE"
     assert any("Could not unzip uploaded file. Please check your file, then try to upload again." in r for _, _, r in cloud.stack_events(stack))
+    cloud.settings(early_validation=False)      # which would have found the next one before
     cloud.deploy_stack(stack + "b", template({"Site": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": bucket}}}))
     assert ("Site", "CREATE_FAILED", f"{bucket} already exists") in cloud.stack_events(stack + "b")
 
@@ -430,6 +431,48 @@ def test_a_set_that_fails_leaves_a_shell(cloud, cfn, stack):
     assert cloud.stack(stack)["StackStatus"] == "REVIEW_IN_PROGRESS"
     assert message_of(cfn.execute_change_set, ChangeSetName=made["ChangeSetId"]) == (
         "InvalidChangeSetStatus", f"ChangeSet [{made['ChangeSetId']}] cannot be executed in its current status of [FAILED]")
+
+
+EARLY = ("The following hook(s)/validation failed: [AWS::EarlyValidation::{}]. To troubleshoot Early Validation errors, use the DescribeEvents API for detailed failure "
+         "information.")
+
+
+def test_early_validation_finds_names_that_are_taken(cloud, cfn, stack, counter, bucket):
+    counter()
+    taken = {"Site": ("AWS::S3::Bucket", "BucketName", bucket), "Table": ("AWS::DynamoDB::Table", "TableName", cloud.outputs(stack)["Table"]),
+             "Function": ("AWS::Lambda::Function", "FunctionName", cloud.outputs(stack)["Name"])}
+    body = template({logical: {"Type": kind, "Properties": {name: value}} for logical, (kind, name, value) in taken.items()} | {"Logs": LOGS})
+    made = cloud.make_change_set(stack + "b", body)
+    assert (made["Status"], made["ExecutionStatus"], made["StatusReason"]) == ("FAILED", "UNAVAILABLE", EARLY.format("ResourceExistenceCheck"))
+    events = cfn.describe_events(ChangeSetName=made["ChangeSetId"], Filters={"FailedEvents": True})["OperationEvents"]
+    assert {e["LogicalResourceId"]: e["ValidationStatusReason"] for e in events} == {
+        logical: f"Resource of type '{kind}' with identifier '{value}' already exists." for logical, (kind, _, value) in taken.items()}
+    assert {e["ValidationPath"] for e in events} == {f"/Resources/{logical}" for logical in taken} and {e["EventType"] for e in events} == {"VALIDATION_ERROR"}
+    assert cloud.stack(stack + "b")["StackStatus"] == "REVIEW_IN_PROGRESS"
+    assert message_of(cfn.describe_events, ChangeSetName=made["ChangeSetName"]) == ("ValidationError", "One of ChangeSetName, OperationId or StackName must be specified")
+
+
+def test_early_validation_by_order(cloud, cfn, stack):
+    cloud.find_next(stack, "Logs", "Unsupported property [Colour]")
+    made = cloud.make_change_set(stack, template())
+    assert (made["Status"], made["StatusReason"]) == ("FAILED", EARLY.format("PropertyValidation"))
+    event, = cfn.describe_events(ChangeSetName=made["ChangeSetId"])["OperationEvents"]
+    assert (event["ValidationStatusReason"], event["ValidationPath"]) == ("Unsupported property [Colour]", "/Resources/Logs/Properties")
+    assert cfn.describe_events(OperationId=event["OperationId"])["OperationEvents"] == [event]
+    assert cloud.make_change_set(stack, template())["Status"] == "CREATE_COMPLETE"
+
+
+def test_a_full_bucket_is_a_warning(cloud, cfn, stack):
+    cloud.deploy_stack(stack, template({"Site": {"Type": "AWS::S3::Bucket"}, "Logs": LOGS}))
+    cloud.put_objects(cloud.stacks()[stack]["resources"]["Site"], {"index.html": b"x"})
+    made = cloud.make_change_set(stack, template())
+    assert made["Status"] == "CREATE_COMPLETE"
+    event, = cfn.describe_events(ChangeSetName=made["ChangeSetId"])["OperationEvents"]
+    assert (event["ValidationFailureMode"], event["ValidationName"]) == ("WARN", "BUCKET_EMPTINESS_VALIDATION")
+    cfn.execute_change_set(ChangeSetName=made["ChangeSetId"])
+    assert cloud.await_stack(stack)["StackStatus"] == "UPDATE_COMPLETE"
+    failed = [e["LogicalResourceId"] for e in cfn.describe_events(StackName=stack, Filters={"FailedEvents": True})["OperationEvents"] if e["EventType"] == "PROVISIONING_ERROR"]
+    assert failed == ["Site"]
 
 
 def test_kinds_of_sets(cloud, cfn, stack):
