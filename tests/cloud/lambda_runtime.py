@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 import sys
+import time
 import uuid
 from pathlib import Path
 
@@ -35,6 +36,7 @@ class Result:
 class Child:
     def __init__(self, key, arn):
         self.key, self.arn = key, arn
+        self.stream = ""   # its log stream in CloudWatch
         self.process = self.reader = self.writer = None
         self.log, self.marked, self.expires, self.retired = bytearray(), asyncio.Event(), 0, False
         self._drain = None
@@ -179,7 +181,7 @@ class Runtime:
             self._end(child)
             payload = {"errorType": "Sandbox.Timedout", "errorMessage": f"RequestId: {identifier} Error: Task timed out after {plan.timeout:.2f} seconds"}
             text = child.take_log() + f"{iso_date(self.clock.now())} {identifier} Task timed out after {plan.timeout:.2f} seconds\n"
-            return self._done(plan, identifier, json.dumps(payload).encode(), True, text)
+            return self._done(plan, child, identifier, json.dumps(payload).encode(), True, text)
         except BaseException:
             self._end(child)
             raise
@@ -189,19 +191,20 @@ class Runtime:
             self._end(child)
             why = f"exit status {code}" if code >= 0 else f"signal: {signal.Signals(-code).name.lower()[3:]}"
             payload = {"errorType": "Runtime.ExitError", "errorMessage": f"RequestId: {identifier} Error: Runtime exited with error: {why}"}
-            return self._done(plan, identifier, json.dumps(payload).encode(), True, text + payload["errorMessage"] + "\n")
+            return self._done(plan, child, identifier, json.dumps(payload).encode(), True, text + payload["errorMessage"] + "\n")
         self._rest(child)
         payload, failed = answer["result"].encode(), answer["failed"]
         if len(payload) > ANSWER_MOST:
             payload, failed = json.dumps({"errorMessage": f"Response payload size exceeded maximum allowed payload size ({ANSWER_MOST} bytes).",
                                           "errorType": "Function.ResponseSizeTooLarge"}).encode(), True
-        return self._done(plan, identifier, payload, failed, text)
+        return self._done(plan, child, identifier, payload, failed, text)
 
-    def _done(self, plan, identifier, payload, failed, text):
+    def _done(self, plan, child, identifier, payload, failed, text):
         if text and not text.endswith("\n"):
             text += "\n"
         text = f"START RequestId: {identifier} Version: {plan.version}\n{text}END RequestId: {identifier}\n"
         self.logs[plan.name] = (self.logs.get(plan.name, "") + text)[-(1 << 20):]
+        self.functions.log(plan, child.stream, text)
         return Result(payload, failed, text)
 
     async def _child(self, plan):
@@ -226,9 +229,10 @@ class Runtime:
         layers = await self._layers(plan)
         child = Child(plan.key, plan.arn)
         child.expires = self.clock.now() + KEYS_S / 2
+        child.stream = time.strftime("%Y/%m/%d/", time.gmtime(self.clock.now())) + f"[{plan.version}]{uuid.uuid4().hex}"
         self._children.add(child)
         self.starts += 1
-        await child.start([str(task), str(layers), plan.handler or "", json.dumps(closed)], self._environment(plan, task), str(task))
+        await child.start([str(task), str(layers), plan.handler or "", json.dumps(closed)], self._environment(plan, task, child.stream), str(task))
         return child
 
     async def _unpacked(self, data, digest):
@@ -252,13 +256,13 @@ class Runtime:
             self._code[key] = folder
         return self._code[key]
 
-    def _environment(self, plan, task):
+    def _environment(self, plan, task, stream):
         keys = self.credentials.issue(plan.role or f"arn:aws:iam::{self.credentials.account}:role/none", plan.name[:64], KEYS_S)
         return {
             **{k: os.environ[k] for k in ("PATH", "PYTHONPATH") if k in os.environ}, "LANG": "en_US.UTF-8", "TZ": ":UTC", "PYTHONDONTWRITEBYTECODE": "1",
             "AWS_ENDPOINT_URL": self.endpoint, "AWS_EC2_METADATA_DISABLED": "true", "LAMBDA_TASK_ROOT": str(task), "LAMBDA_RUNTIME_DIR": "/var/runtime",
             "AWS_LAMBDA_FUNCTION_NAME": plan.name, "AWS_LAMBDA_FUNCTION_VERSION": plan.version, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(plan.memory),
-            "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{plan.name}", "AWS_LAMBDA_LOG_STREAM_NAME": f"[{plan.version}]{uuid.uuid4().hex}",
+            "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{plan.name}", "AWS_LAMBDA_LOG_STREAM_NAME": stream,
             "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand", "AWS_EXECUTION_ENV": f"AWS_Lambda_{plan.runtime}", "_HANDLER": plan.handler or "",
             **plan.environment,
             "AWS_REGION": plan.region, "AWS_DEFAULT_REGION": plan.region, "AWS_ACCESS_KEY_ID": keys.access_key,

@@ -236,6 +236,16 @@ class Functions:
         facts_of(fn).running = None
         self.touch(fn)
 
+    def log(self, plan, stream, text):
+        """Lines into moto's CloudWatch Logs, where the function's own are on AWS."""
+        backend, group = self.ready().logs_backends[self.account][plan.region], f"/aws/lambda/{plan.name}"
+        if group not in backend.groups:
+            backend.create_log_group(group, {})
+        if stream not in backend.groups[group].streams:
+            backend.create_log_stream(group, stream)
+        now = int(self.clock.now() * 1000)
+        backend.put_log_events(group, stream, [{"timestamp": now, "message": line} for line in text.splitlines() if line])
+
     # Permissions
 
     def add_permission(self, region, given):

@@ -62,7 +62,10 @@ class FunctionUrls:
         cors = url.config.get("Cors") or {}
         if cors and request.method == "OPTIONS" and "origin" in request.headers and "access-control-request-method" in request.headers:
             return Response(200, _preflight(cors, request))
-        response = await self._allowed(request, url, caller)
+        try:
+            response = await self._allowed(request, url, caller)
+        except AwsError as error:
+            response = _message(error.status, error.message, error.code)
         if cors:
             # As the service does: beside what the function says, even if that makes two of one.
             response.headers += _cors(cors, request)
@@ -81,10 +84,7 @@ class FunctionUrls:
         identifier = str(uuid.uuid4())
         event = event_of(request, url, caller, identifier, self.clock.now())
         arn = self.functions.arn(fn.region, fn.function_name, url.qualifier)
-        try:
-            done = await self.runtime.invoke(fn, json.dumps(event).encode(), None, arn)
-        except AwsError as error:
-            return _message(error.status, error.message, error.code)
+        done = await self.runtime.invoke(fn, json.dumps(event).encode(), None, arn)
         response = None if done.error else response_of(done.payload)
         return response or Response(502, [("Content-Type", "application/json"), ("x-amzn-ErrorType", "InternalServerErrorException")], b"Internal Server Error")
 

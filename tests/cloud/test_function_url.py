@@ -93,6 +93,12 @@ def test_many_at_once(cloud, name):
     assert seen == [b"ok"] * 4
 
 
+def test_faults_of_a_url(cloud, echo):
+    cloud.rules({"when": {"service": "lambda-url", "nth": 1}, "do": {"status": 503}}, {"when": {"service": "lambda-url", "nth": 2}, "do": {"after_effect_status": 500}})
+    assert [cloud.call_url(echo.host).status for _ in range(3)] == [503, 500, 200]
+    assert [(e["operation"], e["status"]) for e in cloud.requests(service="lambda-url")] == [("InvokeFunctionUrl", s) for s in (503, 500, 200)]
+
+
 # Who may call
 
 def test_public_needs_both_statements(cloud, name):

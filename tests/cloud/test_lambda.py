@@ -3,11 +3,16 @@ import base64
 import hashlib
 import io
 import json
+import os
+import signal
+import time
 import zipfile
+from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
 
+from cloud.client import LocalCloud
 from cloud.lambda_code import pack
 
 ECHO = {"app.py": "def handler(event, context):\n    return event\n"}
@@ -310,11 +315,46 @@ def test_dynamodb_from_a_handler(cloud, name):
     assert {e["operation"] for e in cloud.requests(service="dynamodb")} >= {"TransactWriteItems", "GetItem"}
 
 
+def test_log_is_in_cloudwatch(cloud, name):
+    cloud.make_function(name, {"app.py": WARM})
+    cloud.invoke(name)
+    cloud.invoke(name)
+    found = cloud.client("logs").filter_log_events(logGroupName=f"/aws/lambda/{name}")["events"]
+    assert [e["message"] for e in found if "call" in e["message"]] == ["call 1", "call 2"] and len({e["logStreamName"] for e in found}) == 1
+
+
+def state_of(pid):
+    """The letter of its state; Z and nothing are the same to us."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0].replace("Z", "")
+    except OSError:
+        return ""
+
+
+def test_children_of_a_killed_cloud_end(tmp_path):
+    """Nobody tells them, and one of them is in the middle of something."""
+    slow = {"app.py": "import time\ndef handler(event, context):\n    print('busy', flush=True)\n    time.sleep(60)"}
+    with LocalCloud(tmp_path) as cloud:
+        cloud.make_function("warm", {"app.py": WARM})
+        cloud.make_function("slow", slow, Timeout=60)
+        cloud.invoke("warm")
+        cloud.functions.invoke(FunctionName="slow", InvocationType="Event", Payload=b"{}")
+        deadline = time.monotonic() + 20
+        while not cloud.function_state("slow")["processes"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        pids = cloud.function_state("warm")["processes"] + cloud.function_state("slow")["processes"]
+        os.kill(cloud.pid, signal.SIGKILL)
+    assert len(pids) == 2
+    while any(map(state_of, pids)):
+        assert time.monotonic() < deadline, [state_of(p) for p in pids]
+        time.sleep(0.02)
+
+
 def test_nothing_is_left_over(tmp_path):
-    from cloud.client import LocalCloud
     with LocalCloud(tmp_path) as cloud:
         cloud.make_function("warm", {"app.py": WARM})
         pid = cloud.invoke("warm")[0][0]
     with pytest.raises(ProcessLookupError):
-        __import__("os").kill(pid, 0)
+        os.kill(pid, 0)
     assert not (tmp_path / "functions").exists()
