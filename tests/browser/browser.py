@@ -110,8 +110,10 @@ class Page:
             "const done = arguments[0]; requestAnimationFrame(() => setTimeout(done))")
 
     def text(self, selector):
-        """What is seen of an element: nothing, if it is hidden."""
-        return self.script("return document.querySelector(arguments[0]).innerText", selector)
+        """What is seen of an element: nothing, if it is hidden (of which innerText tells all)."""
+        return self.script("""
+            const e = document.querySelector(arguments[0]);
+            return e.checkVisibility() ? e.innerText : "";""", selector)
 
     def width(self):
         """How wide the page is, with what sticks out."""
@@ -158,6 +160,8 @@ class Page:
         data = base64.b64decode(made["data"])
         file = SCREENSHOTS / f"{name}-{paper}.pdf"
         file.write_bytes(data)
+        for old in SCREENSHOTS.glob(f"{name}-{paper}-*.png"):
+            old.unlink()
         if shutil.which("pdftoppm"):
             subprocess.run(["pdftoppm", "-r", "80", "-png", file, file.with_suffix("")], check=True)
         return len(re.findall(rb"/Type\s*/Page\b", data))

@@ -172,6 +172,7 @@ def test_one_request_for_a_visit(page, site):
     {"status": 403, "body": "<html>", "content_type": "text/html"},
     {"status": 200, "body": "<html>", "content_type": "text/html"},
     {"status": 200, "body": '{"count": "many"}', "content_type": "application/json"},
+    {"status": 200, "body": '{"count": 2.5}', "content_type": "application/json"},
     {"status": 200, "body": '{"count": 0}', "content_type": "application/json"},
     {"status": 200, "body": "null", "content_type": "application/json"},
     {"drop": "before"},

@@ -1,6 +1,7 @@
 """The templates of examples/resume: valid, private, bounded, and in step with crc and its files."""
 
 import ast
+import hashlib
 import itertools
 import json
 import os
@@ -280,6 +281,13 @@ def test_the_function_learns_no_more_than_it_needs(stack):
     cors = {"origin", "access-control-request-headers", "access-control-request-method"}
     assert sent == read_by_it | signed | (cors if stack.values["AllowedOrigin"] else set())
     assert "authorization" not in sent    # else the viewer's would take the signature's place
+
+
+def test_the_page_says_what_cloudfront_signs():
+    """AWS's signature of a POST covers the body's hash, which must come from whoever posts."""
+    script = (EXAMPLE / "website/visits.js").read_text()
+    assert re.findall(r'"([0-9a-f]{64})"', script) == [hashlib.sha256(b"").hexdigest()]
+    assert '"x-amz-content-sha256": EMPTY' in script and "body:" not in script
 
 
 def test_cors_is_set_in_one_place_or_nowhere(stack):
