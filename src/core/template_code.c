@@ -30,7 +30,7 @@ const char *template_literal(const struct yaml_node *node)
 {
 	const char *text = yaml_text(node);
 
-	if (!text || yaml_is_null(node))
+	if (!node || !text || yaml_is_null(node))
 		return NULL;
 	/* "!" says that it is a text, as !!str does. */
 	return !*node->tag || str_eq(node->tag, "!") ||
