@@ -208,8 +208,8 @@ static bool explain_network(const char *said, struct buf *out)
 {
 	static const char *const signs[] = { "after connection broken by ",
 					     "Could not fetch URL ",
-					     "Could not install packages due to an "
-					     "OSError: " };
+					     ("Could not install packages due to an "
+					      "OSError: ") };
 	char words[WORDS_MOST];
 
 	for (size_t i = 0; i < sizeof(signs) / sizeof(*signs); i++) {
