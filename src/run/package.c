@@ -86,6 +86,7 @@ static int read_template(struct package *p, struct error *err)
 					 path);
 		return -1;
 	}
+	p->template.is_built = b->build != NULL;
 	return template_parse(&p->template, path, p->text.data, p->text.len, err);
 }
 
