@@ -65,8 +65,10 @@ class PendingSet:
         return None
 
     def _find(self):
-        """Whether early validation ends it."""
+        """Whether early validation ends it. Requests without a change set are not validated."""
         made, engine = self.set, self.engine
+        if made.id is None:
+            return False
         found = list(ordered(engine.script.findings, made)) + (findings(engine, made) if engine.pace.early else [])
         made.findings = [f.event(made, engine.clock.now()) for f in found]
         fatal = list(dict.fromkeys(f.hook for f in found if f.fatal))
