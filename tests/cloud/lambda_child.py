@@ -85,9 +85,11 @@ def main():
     events = queue.SimpleQueue()
 
     def listen():
-        for line in channel.makefile("rb"):
-            events.put(line)
-        os._exit(0)   # the cloud has gone, whatever the handler is doing
+        try:
+            for line in channel.makefile("rb"):
+                events.put(line)
+        finally:   # the cloud has gone, whatever the handler is doing; with something unread, that is a reset and no end
+            os._exit(0)
 
     threading.Thread(target=listen, daemon=True).start()
     log_as_lambda_does()
