@@ -5,7 +5,9 @@
         subprocess.run([...], env={**os.environ, **cloud.env()})
         assert cloud.stale() == []
 """
+import base64
 import http.client
+import io
 import json
 import os
 import select
@@ -14,6 +16,7 @@ import subprocess
 import sys
 import threading
 import time
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlencode, urlsplit
@@ -416,6 +419,12 @@ class LocalCloud:
 
     def function_state(self, name):
         return self.control("GET", "functions", name=name)
+
+    def function_code(self, name):
+        """The archive that was sent last: {path: (bytes, whether it may be executed)}."""
+        data = base64.b64decode(self.control("GET", "function-code", name=name)["zip"])
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return {i.filename: (archive.read(i), bool(i.external_attr >> 16 & 0o111)) for i in archive.infolist()}
 
     def function_log(self, name):
         return self.control("GET", "function-log", name=name)["log"]

@@ -23,6 +23,7 @@ class Control:
             ("GET", "stale"): self._stale, ("GET", "evicted"): self._evicted, ("POST", "edge/warm"): self._warm, ("POST", "edge/clear"): self._edge_clear,
             ("POST", "settings"): self._settings, ("GET", "invalidations"): self._invalidations, ("GET", "oidc"): self._oidc,
             ("POST", "functions"): self._functions, ("GET", "functions"): self._function, ("GET", "function-log"): self._function_log,
+            ("GET", "function-code"): self._function_code,
             ("POST", "stacks"): self._stacks,
         }
 
@@ -139,6 +140,9 @@ class Control:
 
     def _function(self, query, body):
         return lambda_control.describe(self.cloud.functions, self.cloud.runtime, query["name"], query.get("region", "us-east-1"))
+
+    def _function_code(self, query, body):
+        return lambda_control.code(self.cloud.functions, query["name"], query.get("region", "us-east-1"))
 
     def _function_log(self, query, body):
         return {"log": self.cloud.runtime.logs.get(query["name"], "")}

@@ -1,4 +1,6 @@
 """What tests do to functions: `POST /_cloud/functions`."""
+import base64
+
 from .lambda_store import configuration, facts_of
 
 _KNOWN = {"name", "region", "polls", "ms", "busy", "busy_ms", "fail_next", "fail_code", "replace", "after", "nth"}
@@ -40,3 +42,8 @@ def describe(functions, runtime, name, region):
     arn = functions.arn(region, fn.function_name)
     return {"configuration": configuration(fn), "running_sha256": functions.running(fn).sha256, "starts": runtime.starts,
             "processes": sorted(c.process.pid for c in runtime._children if c.arn == arn and c.process is not None)}
+
+
+def code(functions, name, region):
+    """The archive as it was sent, which AWS gives out by a link."""
+    return {"zip": base64.b64encode(functions.latest(region, name).code_bytes).decode()}

@@ -41,6 +41,17 @@ def test_code_and_configuration(cloud, function):
     assert (by_arn["State"], by_arn["LastUpdateStatus"], by_arn["RevisionId"]) == ("Active", "Successful", found["Configuration"]["RevisionId"])
 
 
+def test_archive_as_it_was_sent(cloud, function):
+    assert cloud.function_code(function.name) == {"app.py": (ECHO["app.py"].encode(), False)}
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        info = zipfile.ZipInfo("bootstrap")
+        info.external_attr = 0o100755 << 16
+        archive.writestr(info, b"run")
+    cloud.functions.update_function_code(FunctionName=function.name, ZipFile=made.getvalue())
+    assert cloud.function_code(function.name) == {"bootstrap": (b"run", True)}
+
+
 def test_unknown_function(cloud):
     status, code, message = refused(cloud.functions.get_function, FunctionName="nobody")
     assert (status, code, message) == (404, "ResourceNotFoundException", "Function not found: arn:aws:lambda:us-east-1:123456789012:function:nobody")
