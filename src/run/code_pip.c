@@ -6,6 +6,9 @@
 #include "io/fs.h"
 #include "io/process.h"
 
+/* How a shell, or a shim such as pyenv's, says that there is no such program. */
+enum { NO_SUCH_PROGRAM = 127 };
+
 enum { SAID_BYTES = 64 << 10, FILE_BYTES = 1 << 30, PATH_BYTES = 8192 };
 
 /* A run of pip. */
@@ -120,6 +123,7 @@ static int run_pip(struct install *in, const char *python, struct error *err)
 		.line = on_line,
 		.ctx = in,
 	};
+	int status = -1;
 
 	str_list_push(&argv, python);
 	str_list_push(&argv, "-m");
@@ -129,11 +133,12 @@ static int run_pip(struct install *in, const char *python, struct error *err)
 	str_list_push(&argv, NULL);
 	process.argv = argv.items;
 	buf_clear(&in->said);
-	if (process_run(&process, NULL, err) == 0)
+	if (process_run(&process, &status, err) == 0)
 		return 1;
 	if (err->code == ERR_CANCELLED || err->code == ERR_TIMEOUT)
 		return -1;
-	if (err->code == ERR_NOT_FOUND || strstr(in->said.data, "No module named pip")) {
+	if (err->code == ERR_NOT_FOUND || status == NO_SUCH_PROGRAM ||
+	    strstr(in->said.data, "No module named pip")) {
 		error_clear(err);
 		return 0;
 	}

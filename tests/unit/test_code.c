@@ -695,6 +695,13 @@ static void any_python_will_do(void **state)
 	assert_int_equal(fs_read("asked", &asked, &f->err), 0);
 	assert_non_null(strstr(asked.data, "bin/python3 -m pip install "));
 	assert_non_null(strstr(asked.data, "--python-version 3.13 "));
+	/* pyenv has a program of that name, which says that there is none. */
+	fake_python(f, "python3.13",
+		    "echo 'pyenv: python3.13: command not found' >&2; "
+		    "echo 'Note: see its help' >&2; exit 127");
+	buf_clear(&f->told);
+	assert_int_equal(zip_with_ours(f, &zip), 0);
+	assert_non_null(strstr(f->told.data, "there is no python3.13 with pip: python3"));
 }
 
 static void a_failure_of_pip_is_explained(void **state)
