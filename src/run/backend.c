@@ -321,8 +321,9 @@ static int prepare_function(struct backend_work *b, struct error *err)
 	/* A dry run installs nothing. */
 	if (b->sha256 || (b->options->dry_run && b->code.has_requirements))
 		return 0;
-	if (code_zip(&b->code, &b->zip, err) < 0 ||
-	    buf_check(&b->zip, "archive", err) < 0)
+	if (code_zip(&b->code, &b->zip, err) < 0)
+		return -1;
+	if (buf_check(&b->zip, "archive", err) < 0)
 		return error_wrap(err, "backend %s", b->backend->name);
 	b->sha256 = backend_sha256(&b->zip, &b->arena);
 	return 0;
