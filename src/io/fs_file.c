@@ -201,7 +201,7 @@ int fs_look_beneath(const char *root, const char *path, struct fs_item *out,
 int fs_link_beneath(const char *root, const char *path, struct buf *out,
 		    struct error *err)
 {
-	const char *name = NULL;
+	const char *name = path;
 	CLEANUP(fd) int parent = open_parent(root, path, &name, err);
 	char target[LINK_MOST];
 	ssize_t n;
