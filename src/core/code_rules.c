@@ -23,8 +23,17 @@ static const struct rule {
 	{ WHOLE, CODE_READY, TEXT(".aws-sam") },
 	{ WHOLE, CODE_READY, TEXT(".terraform") },
 	{ ANYWHERE, CODE_READY, TEXT(".tfstate") },
+	{ ANYWHERE, CODE_READY, TEXT(".tfvars") },
+	{ WHOLE, CODE_READY, TEXT("tfplan") },
+	{ TAIL, CODE_READY, TEXT(".tfplan") },
 	{ WHOLE, CODE_READY, TEXT(".DS_Store") },
 	{ WHOLE, CODE_READY, TEXT("__pycache__") },
+	/* What lies beside the code; certificates (*.pem) stay, since libraries bring theirs. */
+	{ FRONT, CODE_SOURCE, TEXT(".env.") },
+	{ TAIL, CODE_SOURCE, TEXT(".key") },
+	{ TAIL, CODE_SOURCE, TEXT(".tf") },
+	{ TAIL, CODE_SOURCE, TEXT(".tf.json") },
+	{ WHOLE, CODE_SOURCE, TEXT(".terraform.lock.hcl") },
 	/* What tools leave behind. */
 	{ WHOLE, CODE_SOURCE, TEXT(".venv") },
 	{ WHOLE, CODE_SOURCE, TEXT("venv") },
