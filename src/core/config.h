@@ -157,11 +157,11 @@ const struct backend *config_backend(const struct config *c, const char *name);
 int config_check(const struct config *c, struct error *err);
 
 /* Whether a file of the site's folder is uploaded: the site's exclude and include over the
- * defaults (dot files but .well-known/, node_modules/, virtual environments, *.tfstate*,
- * *.pem, *.key, crc.yml, the backends' paths and templates). path is relative to the site's
- * folder. An include pattern lifts what holds back the very file or folder that it matches;
- * only one with a slash also opens the folders above ("*.pem" opens no node_modules/). What
- * is in a .git or .crc folder is never uploaded. */
+ * defaults (dot files but .well-known/, node_modules/, virtual environments, Terraform's
+ * files (*.tf, *.tfstate*, *.tfvars*, plans), *.pem, *.key, crc.yml, the backends' paths and
+ * templates). path is relative to the site's folder. An include pattern lifts what holds back
+ * the very file or folder that it matches; only one with a slash also opens the folders above
+ * ("*.pem" opens no node_modules/). What is in a .git or .crc folder is never uploaded. */
 bool config_uploads(const struct config *c, const struct site *s, const char *path);
 /* Whether a folder can be passed over whole: nothing below it is uploaded. */
 bool config_skips_folder(const struct config *c, const struct site *s, const char *path);

@@ -17,7 +17,9 @@ static const struct accident {
 	{ WHOLE, TEXT("venv"), true },         { WHOLE, TEXT("virtualenv"), true },
 	{ TAIL, TEXT(".venv"), true },         { WHOLE, TEXT("crc.yml"), false },
 	{ ANYWHERE, TEXT(".tfstate"), false }, { TAIL, TEXT(".pem"), false },
-	{ TAIL, TEXT(".key"), false },
+	{ TAIL, TEXT(".key"), false },         { TAIL, TEXT(".tf"), false },
+	{ TAIL, TEXT(".tf.json"), false },     { ANYWHERE, TEXT(".tfvars"), false },
+	{ WHOLE, TEXT("tfplan"), false },      { TAIL, TEXT(".tfplan"), false },
 };
 
 /* A file's or folder's name within a path: asked for each of thousands, nothing is copied. */
