@@ -45,10 +45,8 @@ static int open_package(struct backend_work *b, struct error *err)
 		.progress = o->progress,
 	};
 
-	if (package_open(&b->package, &package, err) < 0)
-		return error_wrap(err, "backend %s", b->backend->name);
-	b->has_package = true;
-	return 0;
+	b->has_package = true; /* also what was opened in vain is released */
+	return package_open(&b->package, &package, err);
 }
 
 int backend_open(struct backend_work *b, const struct backend_options *options,
@@ -298,10 +296,8 @@ static int open_code(struct backend_work *b, struct error *err)
 		.progress = o->progress,
 	};
 
-	if (code_open(&b->code, &code, err) < 0)
-		return -1;
-	b->has_code = true;
-	return 0;
+	b->has_code = true; /* also what was opened in vain is released */
+	return code_open(&b->code, &code, err);
 }
 
 const char *backend_sha256(const struct buf *zip, struct arena *arena)

@@ -1,0 +1,395 @@
+"""Backends through the real program: what may become of a stack or a function, and what is said of it.
+
+Each test is one thing that happens at AWS; the witnesses are boto3 and the cloud's log.
+"""
+
+import itertools
+import json
+
+import pytest
+from world import denied
+
+_names = itertools.count(1)
+SITE = {"website/index.html": "one\n"}
+TEMPLATE = """\
+Transform: AWS::Serverless-2016-10-31
+Parameters:
+  Days: {{Type: Number, Default: 7}}
+Resources:
+  Counter:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: counter/
+      Handler: app.handler
+      Runtime: python3.12
+  Logs:
+    Type: AWS::Logs::LogGroup
+    Properties: {{RetentionInDays: {days}}}
+Outputs:
+  Name: {{Value: !Ref Counter}}
+"""
+
+
+def code(word):
+    return f"def handler(event, context):\n    return {word!r}\n"
+
+
+class Backend:
+    """A site with a backend beside it, in a repository."""
+
+    def __init__(self, world, kind):
+        self.world, self.cloud, self.repo = world, world.cloud, world.repo
+        self.kind, self.name = kind, f"backend-{next(_names)}"
+        self.more = ""
+        self.cloud.control("POST", "stacks", {"clear": True})
+        self.cloud.settings(stack_ms=0, set_ms=0, stack_polls=2)
+
+    def config(self, more=""):
+        target = f"stack: {self.name}" if self.kind == "template" else f"function: {self.name}"
+        return (f"sites:\n  site:\n    path: website\n    bucket: {self.world.bucket}\n"
+                f"    distribution: {self.world.distribution}\n"
+                f"backends:\n  api:\n    path: api{'' if self.kind == 'template' else '/counter'}\n"
+                f"    {target}\n{more}")
+
+    def commit(self, word="one", page="one", days=7, more="", **files):
+        return self.repo.commit({
+            "website/index.html": page + "\n", "api/counter/app.py": code(word),
+            "api/template.yaml": TEMPLATE.format(days=days), "crc.yml": self.config(more), **files})
+
+    def run(self, *options, status=0, **keywords):
+        run = self.world.run_bare("--json", *options, **keywords)
+        assert run.status == status, run
+        return run
+
+    def deploy(self, *options, status=0, **change):
+        self.commit(**change)
+        return self.run(*options, status=status)
+
+    @property
+    def stack(self):
+        return self.cloud.stack(self.name)
+
+    @property
+    def function(self):
+        return self.cloud.outputs(self.name)["Name"] if self.kind == "template" else self.name
+
+    def answer(self):
+        return self.cloud.invoke(self.function)[0]
+
+    def page(self):
+        return self.world.read("index.html")[0].decode().strip()
+
+    def outcome(self, run):
+        [found] = run.result["backends"]
+        return found
+
+    def sets(self):
+        """Change sets that somebody could still execute."""
+        listed = self.cloud.cloudformation.list_change_sets(StackName=self.name)["Summaries"]
+        return [s for s in listed if s["ExecutionStatus"] != "EXECUTE_COMPLETE"]
+
+
+@pytest.fixture
+def api(world):
+    return Backend(world, "template")
+
+
+@pytest.fixture
+def live(api):
+    """The same, deployed once."""
+    run = api.deploy()
+    assert api.outcome(run)["status"] == "created" and api.answer() == "one"
+    return api
+
+
+@pytest.fixture
+def lone(world):
+    """A function that somebody else has made."""
+    made = Backend(world, "function")
+    world.cloud.make_function(made.name, {"app.py": code("old")})
+    return made
+
+
+# --- stacks ------------------------------------------------------------------------------------
+
+
+def test_created_updated_and_left_alone(live):
+    run = live.run()
+    assert run.verdict == "nothing-to-do"
+    assert sorted(run.operations) == ["DescribeStacks", "GetDistribution", "GetObject",
+                                      "GetTemplate"]
+    run = live.deploy(word="two")
+    assert live.outcome(run)["status"] == "updated" and live.answer() == "two"
+    assert [c["name"] for c in live.outcome(run)["resources"]] == ["Counter"]
+    assert run.result["uploaded"] == 0 and run.result["changed"] is True
+    assert live.sets() == []
+
+
+def test_no_changes_are_no_failure(live):
+    """CloudFormation itself finds nothing to do: a comment in the template."""
+    run = live.deploy(**{"api/template.yaml": "# a comment\n" + TEMPLATE.format(days=7)})
+    assert live.outcome(run)["status"] in ("confirmed", "updated")
+    assert live.stack["StackStatus"].endswith("_COMPLETE") and live.sets() == []
+    assert live.answer() == "one"
+
+
+def test_a_failed_update_is_rolled_back_and_the_site_stays(live):
+    live.cloud.fail_next(live.name, "Logs", "No such retention")
+    run = live.deploy(word="two", page="two", days=14, status=1)
+    assert run.verdict == "failed"
+    assert "Logs" in run.result["error"] and "No such retention" in run.result["error"]
+    assert "rolled back" in run.result["error"]
+    assert live.stack["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert (live.page(), live.answer()) == ("one", "one")
+    state = live.world.state()
+    assert state["journal"] is None and state["lease"] is None
+    live.run()
+    assert (live.page(), live.answer()) == ("two", "two")
+    assert live.stack["StackStatus"].startswith("UPDATE_COMPLETE")
+    live.world.check_edge()
+
+
+def test_a_failed_create_says_how_to_go_on(api):
+    api.cloud.fail_next(api.name, "Logs", "No room")
+    run = api.deploy(status=1)
+    assert "No room" in run.result["error"] and "--recreate-stack" in run.result["error"]
+    assert api.stack["StackStatus"] == "ROLLBACK_COMPLETE" and api.world.keys() == {}
+    run = api.run(status=5)
+    assert "ROLLBACK_COMPLETE" in run.result["error"] and "No room" in run.result["error"]
+    assert "--recreate-stack" in run.result["error"] and api.world.keys() == {}
+    run = api.run("--recreate-stack")
+    assert api.outcome(run)["status"] == "created" and api.answer() == "one"
+    assert api.page() == "one"
+
+
+def test_a_busy_stack_is_waited_for(live):
+    live.cloud.make_busy(live.name, polls=2)
+    run = live.deploy(word="two")
+    assert live.answer() == "two"
+    assert any("UPDATE_IN_PROGRESS" in p.get("waiting", "") for p in run.of_type("progress"))
+
+
+def test_a_stack_that_stays_busy_is_refused(live):
+    live.cloud.make_busy(live.name, polls=1000)
+    live.commit(word="two", page="two")
+    run = live.run("--lock-timeout", "0", status=5)
+    assert live.name in run.result["error"] and "UPDATE_IN_PROGRESS" in run.result["error"]
+    assert live.page() == "one"
+
+
+def test_throttling_is_ridden_out(live):
+    throttled = {"status": 400, "code": "Throttling", "message": "Rate exceeded"}
+    live.cloud.rules(*({"when": {"operation": name, "times": 2}, "do": throttled} for name in (
+        "DescribeStacks", "CreateChangeSet", "DescribeChangeSet", "ExecuteChangeSet")))
+    live.deploy(word="two")
+    assert live.answer() == "two"
+
+
+def test_a_deleted_artefact_is_uploaded_again(live):
+    """The bucket for code was emptied: a commit that goes back needs its archive anew."""
+    bucket = f"crc-artifacts-{live.cloud.account}-us-east-1"
+    live.deploy(word="two")
+    for key in live.cloud.objects(bucket):
+        live.cloud.s3.delete_object(Bucket=bucket, Key=key)
+    run = live.deploy(word="one", days=14)
+    assert live.answer() == "one" and "PutObject" in run.operations
+
+
+def test_what_is_there_is_not_uploaded_again(live):
+    live.deploy(word="two")
+    bucket = f"crc-artifacts-{live.cloud.account}-us-east-1"
+    run = live.deploy(word="one")
+    assert live.answer() == "one"
+    assert not any(bucket in r["path"] and r["method"] == "PUT" for r in run.requests)
+
+
+def test_code_that_somebody_changed_is_repaired(live):
+    """By the next deploy of the stack, and by --audit; CloudFormation never notices."""
+    live.cloud.change_function(live.function, replace={"app.py": code("theirs")})
+    assert live.answer() == "theirs"
+    run = live.deploy(days=14)
+    assert live.answer() == "one" and live.outcome(run)["repaired"] == 1
+    live.cloud.change_function(live.function, replace={"app.py": code("theirs")})
+    assert live.run().verdict == "nothing-to-do" and live.answer() == "theirs"
+    run = live.run("--audit")
+    assert live.answer() == "one" and live.outcome(run)["repaired"] == 1
+
+
+def test_a_missing_capability_is_named(api):
+    named = TEMPLATE.format(days=7).replace("Resources:\n", """Resources:
+  Named:
+    Type: AWS::IAM::Role
+    Properties:
+      RoleName: a-name
+      AssumeRolePolicyDocument: {Version: "2012-10-17", Statement: []}
+""", 1)
+    run = api.deploy(status=2, **{"api/template.yaml": named})
+    assert "CAPABILITY_NAMED_IAM" in run.result["error"]
+    assert "capabilities" in run.result["error"]
+    assert api.stack is None and api.world.keys() == {}
+
+
+@pytest.mark.parametrize(("template", "words"), [
+    ("Resources: {A: {Type: AWS::No::Such}}\n", ["AWS::No::Such"]),
+    ("Resources:\n  A: [\n", ["api/template.yaml:"]),
+    ("Resources: {A: {Type: AWS::S3::Bucket, Properties: {BucketName: !Ref Nothing}}}\n",
+     ["Nothing"]),
+    ("Resources: {A: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: ./b.yaml}}}\n",
+     ["A", "TemplateURL"]),
+])
+def test_an_invalid_template_is_refused(api, template, words):
+    run = api.deploy(status=2, **{"api/template.yaml": template})
+    for word in words:
+        assert word in run.result["error"]
+    assert api.stack is None and api.world.keys() == {}
+
+
+def test_a_large_template_goes_by_s3(api):
+    large = TEMPLATE.format(days=7) + "".join(
+        f"# {n:05d} {'x' * 60}\n" for n in range(900))
+    assert len(large) > 51200
+    run = api.deploy(**{"api/template.yaml": large})
+    assert api.outcome(run)["status"] == "created" and api.answer() == "one"
+    got = api.cloud.cloudformation.get_template(StackName=api.name)["TemplateBody"]
+    assert len(got) > 51200
+    assert api.run().verdict == "nothing-to-do"
+
+
+def test_a_template_that_is_too_large_is_refused(api):
+    run = api.deploy(status=2, **{
+        "api/template.yaml": TEMPLATE.format(days=7) + "# " + "x" * (1 << 20) + "\n"})
+    assert "api/template.yaml" in run.result["error"] and "1 MB" in run.result["error"]
+
+
+@pytest.mark.parametrize("operation", ["CreateBucket", "PutObject"])
+def test_no_right_to_the_bucket_for_code(api, operation):
+    bucket = f"crc-artifacts-{api.cloud.account}-us-east-1"
+    for name in list(api.cloud.objects(bucket)) if operation == "PutObject" else ():
+        api.cloud.s3.delete_object(Bucket=bucket, Key=name)
+    if operation == "CreateBucket":
+        api.cloud.rules(denied("CreateBucket"), {
+            "when": {"path_contains": bucket, "operation": "HeadObject"},
+            "do": {"status": 404, "code": "NoSuchBucket"}}, {
+            "when": {"path_contains": bucket, "operation": "PutObject"},
+            "do": {"status": 404, "code": "NoSuchBucket"}})
+    else:
+        api.cloud.rules(denied("PutObject", path_contains=bucket))
+    run = api.deploy(word="never seen", status=3)
+    assert f"s3:{operation}" in run.result["error"] and bucket in run.result["error"]
+    assert api.stack is None and api.world.keys() == {}
+
+
+def test_parameters_are_kept_and_compared(live):
+    run = live.deploy(more="    parameters: {Days: 30}\n")
+    assert live.outcome(run)["status"] != "pending"
+    assert live.stack["Parameters"] == [{"ParameterKey": "Days", "ParameterValue": "30"}]
+    assert live.run().verdict == "nothing-to-do"
+    live.deploy(word="two")    # not configured any more: the stack keeps it
+    assert live.stack["Parameters"] == [{"ParameterKey": "Days", "ParameterValue": "30"}]
+    run = live.deploy(more="    parameters: {Dais: 30}\n", status=2)
+    assert "crc.yml:" in run.result["error"] and 'did you mean "Days"' in run.result["error"]
+
+
+def test_a_replacement_is_loud(live):
+    text = TEMPLATE.format(days=7).replace("Properties: {RetentionInDays: 7}",
+                                           "Properties: {RetentionInDays: 7, LogGroupName: /new}")
+    live.commit(**{"api/template.yaml": text})
+    run = live.world.run_bare()
+    assert run.status == 0 and "REPLACE" in run.out and "Logs" in run.out, run
+
+
+# --- functions ---------------------------------------------------------------------------------
+
+
+def test_a_function_gets_its_code_and_keeps_its_settings(lone):
+    before = lone.cloud.await_function(lone.name)
+    run = lone.deploy(word="new")
+    assert lone.answer() == "new" and lone.outcome(run)["status"] == "updated"
+    after = lone.cloud.await_function(lone.name)
+    for name in ("Timeout", "MemorySize", "Handler", "Runtime", "Role"):
+        assert before[name] == after[name]
+    run = lone.run()
+    assert run.verdict == "nothing-to-do"
+    assert run.operations.count("GetFunction") == 1 and not run.writes()
+
+
+def test_a_function_that_is_not_there(world):
+    gone = Backend(world, "function")
+    run = gone.deploy(status=1)
+    assert gone.name in run.result["error"] and "us-east-1" in run.result["error"]
+    assert "`function`" in run.result["error"] and world.keys() == {}
+
+
+def test_a_busy_function_is_waited_for(lone):
+    lone.cloud.change_function(lone.name, busy=3)
+    lone.deploy(word="new")
+    assert lone.answer() == "new"
+
+
+def test_a_function_that_somebody_else_is_updating(lone):
+    """Between our look and our update: theirs is seen, and ours goes over it."""
+    lone.cloud.change_function(lone.name, replace={"app.py": code("theirs")}, after="GetFunction",
+                               nth=2)
+    run = lone.deploy(word="new")
+    assert lone.answer() == "new" and lone.outcome(run)["status"] == "updated"
+
+
+def test_an_archive_that_is_none(lone):
+    """A ready archive goes as it is; one that is broken is Lambda's to refuse."""
+    broken = lone.config().replace("path: api/counter", "path: api/ready.zip")
+    lone.commit(**{"api/ready.zip": "PK\3\4 and nothing that follows", "crc.yml": broken})
+    run = lone.run(status=2)
+    assert "nzip" in run.result["error"] or "archive" in run.result["error"], run
+    assert lone.answer() == "old" and lone.world.keys() == {}
+
+
+def test_an_update_that_fails(lone):
+    lone.cloud.change_function(lone.name, fail_next="The handler is gone", fail_code="InvalidRuntime")
+    run = lone.deploy(word="new", page="two", status=1)
+    assert "The handler is gone" in run.result["error"] and lone.name in run.result["error"]
+    assert lone.world.keys() == {}
+
+
+def test_an_alias_moves_to_the_new_version(lone):
+    lone.cloud.functions.publish_version(FunctionName=lone.name)
+    lone.cloud.functions.create_alias(FunctionName=lone.name, Name="live", FunctionVersion="1")
+    run = lone.deploy(word="new", more="    alias: live\n")
+    alias = lone.cloud.functions.get_alias(FunctionName=lone.name, Name="live")
+    assert alias["FunctionVersion"] == "2" == lone.outcome(run)["version"]
+    answer, _ = lone.cloud.invoke(lone.name, Qualifier="live")
+    assert answer == "new"
+    assert lone.run().verdict == "nothing-to-do"
+
+
+# --- both --------------------------------------------------------------------------------------
+
+
+def test_only_one_half(live):
+    live.commit(word="two", page="two")
+    run = live.run("--backend", "api")
+    assert (live.page(), live.answer()) == ("one", "two") and run.plan["sites"] == []
+    run = live.run("--site", "site")
+    assert live.page() == "two" and run.plan["backends"] == []
+    run = live.run("--backend", "apy", status=2)
+    assert "api" in run.result["error"]
+
+
+def test_an_older_commit_deploys_no_backend(live):
+    older = live.repo.head()
+    live.deploy(word="two", page="two")
+    run = live.run("--head", older)
+    assert run.verdict == "superseded" and live.answer() == "two"
+    live.run("--head", older, "--allow-rollback")
+    assert (live.page(), live.answer()) == ("one", "one")
+
+
+def test_what_the_outputs_of_the_action_say(live, tmp_path):
+    output = tmp_path / "output"
+    output.touch()
+    env = live.world.env(GITHUB_ACTIONS="true", GITHUB_OUTPUT=str(output))
+    live.commit(word="two")
+    run = live.world.run_bare(env=env)
+    assert run.status == 0, run
+    text = output.read_text()
+    assert "backend-deployed" in text and "true" in text
+    assert json.dumps({"api": {"Name": live.function}}, separators=(",", ":")) in text
