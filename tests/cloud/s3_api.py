@@ -4,6 +4,7 @@ import hashlib
 from . import signature
 from .errors import AwsError
 from .http11 import Response
+from .moto_bridge import ACCOUNT
 from .s3_listing import list_uploads, list_v1, list_v2
 from .s3_multipart import Multipart
 from .s3_objects import Objects
@@ -33,6 +34,8 @@ class S3:
         if operation in ("PutObject", "UploadPart"):
             _check_framing(request.headers)
         bucket = self.buckets.require(call.bucket)
+        if request.headers.get("x-amz-expected-bucket-owner", ACCOUNT) != ACCOUNT:
+            raise AwsError(403, "AccessDenied", "Access Denied")
         self._check_region(call, bucket.region_name, region)
         handler = getattr(self, "_" + operation, None)
         if handler is not None:

@@ -58,6 +58,13 @@ def test_digests(cloud, bucket):
     assert error_of(cloud.s3.put_object, Bucket=bucket, Key="k", Body=b"y", ChecksumSHA256=sha) == (400, "BadDigest")
 
 
+def test_the_owner_can_be_demanded(cloud, bucket):
+    cloud.s3.put_object(Bucket=bucket, Key="k", Body=b"x", ExpectedBucketOwner=cloud.account)
+    assert error_of(cloud.s3.put_object, Bucket=bucket, Key="k", Body=b"y", ExpectedBucketOwner="210987654321") == (403, "AccessDenied")
+    assert error_of(cloud.s3.head_object, Bucket=bucket, Key="k", ExpectedBucketOwner="210987654321") == (403, "403")
+    assert cloud.s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"x"
+
+
 def test_limits(cloud, bucket):
     assert error_of(cloud.s3.put_object, Bucket=bucket, Key="k" * 1025, Body=b"") == (400, "KeyTooLongError")
     assert error_of(cloud.s3.put_object, Bucket=bucket, Key="k", Body=b"", Metadata={"a": "x" * 2100}) == (400, "MetadataTooLarge")

@@ -1,7 +1,9 @@
-/* drive_backend - does one thing to a function or a stack, for tests that let run/stack and
- * run/function meet the local cloud. Pauses take no time: the clock is put forward instead.
+/* drive_backend - does one thing to a function, a stack or the bucket for code, for tests that
+ * let run/stack, run/function and run/artifacts meet the local cloud. Pauses take no time: the
+ * clock is put forward instead.
  *
- * stdin: one JSON object: do ("function", "stack", "preview", "check"), name; zip (a file)
+ * stdin: one JSON object: do ("function", "stack", "preview", "check", "artifact"), name (of
+ * an artifact: its key); region, account, is_default (of its bucket); zip (a file)
  * or bucket and key, sha256, alias; template (text) or url, parameters, declared (array of
  * [name, has a default]), capabilities, recreate; repair; timeout_s, busy_timeout_s;
  * cancel_when (what is told then contains it).
@@ -14,6 +16,7 @@
 #include "codec/json.h"
 #include "core/template.h"
 #include "io/http_curl.h"
+#include "run/artifacts.h"
 #include "run/function.h"
 #include "run/stack.h"
 
@@ -281,6 +284,29 @@ static int do_check(struct driver *d, struct error *err)
 	return 0;
 }
 
+/* Looks, writes unless it is there, looks again. */
+static int do_artifact(struct driver *d, struct error *err)
+{
+	const struct artifacts a = { .watch = &d->watch,
+				     .bucket = text(d, "bucket"),
+				     .region = text(d, "region"),
+				     .account = text(d, "account"),
+				     .is_default = is_true(d, "is_default") };
+	CLEANUP(buf) struct buf zip = BUF_INIT(ZIP_MOST);
+	const char *sha256;
+
+	if (read_zip(text(d, "zip"), &zip, err) < 0 ||
+	    artifacts_find(&a, text(d, "name"), &d->arena, &sha256, err) < 0)
+		return -1;
+	json_member(d->out, "before", sha256);
+	if (artifacts_put(&a, text(d, "name"), zip.data, zip.len, err) < 0 ||
+	    artifacts_find(&a, text(d, "name"), &d->arena, &sha256, err) < 0)
+		return -1;
+	json_member(d->out, "after", sha256);
+	json_member(d->out, "url", artifacts_url(&a, text(d, "name"), &d->arena));
+	return 0;
+}
+
 static int work(struct driver *d, struct error *err)
 {
 	const char *what = text(d, "do");
@@ -293,6 +319,8 @@ static int work(struct driver *d, struct error *err)
 		return do_function(d, err);
 	if (str_eq(what, "check"))
 		return do_check(d, err);
+	if (str_eq(what, "artifact"))
+		return do_artifact(d, err);
 	return do_stack(d, err);
 }
 
