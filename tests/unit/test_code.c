@@ -688,6 +688,10 @@ static void any_python_will_do(void **state)
 	error_clear(&f->err);
 	fake_python(f, "python3.13", "echo '/x: No module named pip' >&2; exit 1");
 	fake_python(f, "python3", "exit 0");
+	assert_int_equal(zip_with_ours(f, &zip), 0);
+	/* A stand-in that knows no such version. */
+	fake_python(f, "python3.13", "echo 'command not found' >&2; exit 127");
+	buf_clear(&zip);
 	buf_clear(&f->told);
 	assert_int_equal(zip_with_ours(f, &zip), 0);
 	assert_non_null(strstr(f->told.data, "names nothing but what the runtime has"));
