@@ -48,14 +48,10 @@ static const char *parameters_why(const struct backend_input *in, struct arena *
 	for (size_t i = 0; i < in->n_parameters; i++) {
 		const struct backend_parameter *p = &in->parameters[i];
 
-		if (p->live && str_eq(p->live, p->wanted))
-			continue;
-		if (is_hidden(p)) {
+		if (is_hidden(p))
 			hides = p;
-			continue;
-		}
-		n++;
-		first = first ? first : p;
+		else if (!p->live || !str_eq(p->live, p->wanted))
+			first = n++ ? first : p;
 	}
 	if (first)
 		return and_more(arena,
