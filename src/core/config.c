@@ -404,13 +404,17 @@ static int check_distributions(const struct config *c, const struct site *s,
 {
 	const struct value_list *list = &s->distributions;
 
-	for (size_t i = 1; i < list->len; i++)
+	for (size_t i = 1; i < list->len; i++) {
+		const struct value *v = &list->items[i];
+		const char *text = value_text(v);
+
 		for (size_t k = 0; k < i; k++)
-			if (value_same(&list->items[i], &list->items[k]))
+			if (value_same(v, &list->items[k]))
 				return config_fail_at(
-					c, list->items[i].line, list->items[i].column,
-					err, "site \"%s\": distribution \"%s\" twice",
-					s->name, list->items[i].text);
+					c, v->line, v->column, err,
+					"site \"%s\": distribution \"%s\" twice", s->name,
+					text ? text : v->text);
+	}
 	return 0;
 }
 
