@@ -280,13 +280,14 @@ def test_no_right_to_the_bucket_for_code(api, operation):
 
 
 def test_parameters_are_kept_and_compared(live):
-    run = live.deploy(more="    parameters: {Days: 30}\n")
-    assert live.outcome(run)["status"] != "pending"
+    used = {"api/template.yaml": TEMPLATE.format(days="!Ref Days")}
+    run = live.deploy(more="    parameters: {Days: 30}\n", **used)
+    assert live.outcome(run)["status"] == "updated"
     assert live.stack["Parameters"] == [{"ParameterKey": "Days", "ParameterValue": "30"}]
     assert live.run().verdict == "nothing-to-do"
-    live.deploy(word="two")    # not configured any more: the stack keeps it
+    live.deploy(word="two", **used)    # not configured any more: the stack keeps it
     assert live.stack["Parameters"] == [{"ParameterKey": "Days", "ParameterValue": "30"}]
-    run = live.deploy(more="    parameters: {Dais: 30}\n", status=2)
+    run = live.deploy(more="    parameters: {Dais: 30}\n", status=2, **used)
     assert "crc.yml:" in run.result["error"] and 'did you mean "Days"' in run.result["error"]
 
 
