@@ -249,7 +249,9 @@ struct backend_input {
 		*drifted; /* functions that run other code (--audit), or NULL */
 	/* a function, KNOW_LIVE */
 	const char *sha256; /* of the archive; NULL: not known before it is built */
-	const char *live_sha256;
+	const char *live_sha256;   /* what runs: with an alias, its version */
+	const char *latest_sha256; /* what would be published */
+	const char *update;        /* how the last update ended; "" or NULL: not told */
 	/* KNOW_PATHS */
 	bool has_base;
 	size_t files_changed;

@@ -108,8 +108,15 @@ static const char *function_why(const struct backend_input *in)
 	if (!in->sha256)
 		return "its code is compared once its requirements are installed, "
 		       "which a dry run does not do";
-	return str_eq(in->sha256, in->live_sha256) ? NULL
-						   : "its code differs from what is live";
+	if (!str_eq(in->sha256, in->live_sha256))
+		return "its code differs from what is live";
+	if (!str_eq(in->sha256, in->latest_sha256))
+		return "its code differs from what is not published yet";
+	if (str_eq(in->update, "Failed"))
+		return "its last update failed";
+	if (str_eq(in->update, "InProgress"))
+		return "an update of it is under way";
+	return NULL;
 }
 
 static const char *paths_why(const struct backend_input *in, struct arena *arena)

@@ -75,7 +75,7 @@ void backend_forget_reading(struct backend_work *b)
 	b->exists = false;
 	b->is_busy = false;
 	b->live_text = NULL;
-	b->function = (struct lambda_function){ .arn = NULL };
+	b->function = b->latest = (struct lambda_function){ .arn = NULL };
 	b->artifacts = NULL;
 	b->account = NULL;
 	b->parameters = NULL;
@@ -116,54 +116,90 @@ static const char *arn_part(const char *arn, int n, struct arena *arena)
 	return arn ? arena_strndup(arena, arn, strcspn(arn, ":")) : NULL;
 }
 
-size_t backend_calls(const struct backend_work *b, struct aws_call *calls)
+size_t backend_n_calls(const struct backend_work *b)
+{
+	if (is_function(b))
+		return value_text(&b->backend->alias) ? 2 : 1;
+	return b->wanted ? 2 : 1;
+}
+
+static void ask_for_function(const struct backend_work *b, const char *name,
+			     struct aws_call *call)
+{
+	const char *target = backend_target(b);
+
+	lambda_get_request(&call->request, name);
+	/* A function that is named by its ARN may be in another region. */
+	if (str_starts(target, "arn:"))
+		call->request.region = arn_part(target, 3, &call->request.arena);
+}
+
+/* With an alias, its version is what runs. What would be published is asked for too: a deploy
+ * that died between the two has left other code there. */
+static void ask_for_functions(const struct backend_work *b, struct aws_call *calls)
 {
 	const char *alias = value_text(&b->backend->alias);
 	const char *target = backend_target(b);
 
-	calls[0] = (struct aws_call)AWS_CALL_INIT;
-	if (is_function(b)) {
-		/* What is live is what the alias points to, if there is one. */
-		lambda_get_request(&calls[0].request,
-				   alias ? arena_printf((struct arena *)&b->arena,
-							"%s:%s", target, alias)
-					 : target);
-		/* A function that is named by its ARN may be in another region. */
-		if (str_starts(target, "arn:"))
-			calls[0].request.region = arn_part(target, 3,
-							   &calls[0].request.arena);
-		return 1;
-	}
-	cfn_stack_request(&calls[0].request, target);
-	if (!b->wanted)
-		return 1;
-	calls[1] = (struct aws_call)AWS_CALL_INIT;
-	cfn_template_request(&calls[1].request, target);
-	return 2;
+	ask_for_function(b, target, &calls[0]);
+	if (alias)
+		ask_for_function(
+			b,
+			arena_printf((struct arena *)&b->arena, "%s:%s", target, alias),
+			&calls[1]);
 }
 
-static int take_function(struct backend_work *b, struct aws_call *call, struct error *err)
+void backend_calls(const struct backend_work *b, struct aws_call *calls)
 {
 	const char *target = backend_target(b);
 
+	for (size_t i = 0; i < backend_n_calls(b); i++)
+		calls[i] = (struct aws_call)AWS_CALL_INIT;
+	if (is_function(b)) {
+		ask_for_functions(b, calls);
+		return;
+	}
+	cfn_stack_request(&calls[0].request, target);
+	if (b->wanted)
+		cfn_template_request(&calls[1].request, target);
+}
+
+static int fail_no_function(const struct backend_work *b, const char *alias,
+			    struct error *err)
+{
+	return error_set(err, ERR_NOT_FOUND,
+			 "backend %s: there is no function %s%s%s in region %s: check "
+			 "`function`%s in crc.yml, or make it first with the tool "
+			 "that owns it",
+			 b->backend->name, backend_target(b), alias ? " with alias " : "",
+			 alias ? alias : "", aws_region(b->options->aws),
+			 alias ? " and `alias`" : "");
+}
+
+static int take_function(struct backend_work *b, struct aws_call *call, const char *alias,
+			 struct lambda_function *out, struct error *err)
+{
+	if (call->err.code == ERR_NOT_FOUND)
+		return fail_no_function(b, alias, err);
 	if (call->err.code) {
 		*err = call->err;
-		if (err->code != ERR_NOT_FOUND)
-			return error_wrap(err, "function %s", target);
-		return error_set(
-			err, ERR_NOT_FOUND,
-			"backend %s: there is no function %s%s%s in region %s: check "
-			"`function`%s in crc.yml, or make it first with the tool "
-			"that owns it",
-			b->backend->name, target,
-			value_text(&b->backend->alias) ? " with alias " : "",
-			value_text(&b->backend->alias) ? value_text(&b->backend->alias)
-						       : "",
-			aws_region(b->options->aws),
-			value_text(&b->backend->alias) ? " and `alias`" : "");
+		return error_wrap(err, "function %s", backend_target(b));
 	}
-	if (lambda_get_decode(&call->response, &b->read_arena, &b->function, err) < 0)
-		return error_wrap(err, "function %s", target);
+	if (lambda_get_decode(&call->response, &b->read_arena, out, err) < 0)
+		return error_wrap(err, "function %s", backend_target(b));
+	return 0;
+}
+
+static int take_functions(struct backend_work *b, struct aws_call *calls,
+			  struct error *err)
+{
+	const char *alias = value_text(&b->backend->alias);
+
+	if (take_function(b, &calls[0], NULL, &b->latest, err) < 0)
+		return -1;
+	b->function = b->latest;
+	if (alias && take_function(b, &calls[1], alias, &b->function, err) < 0)
+		return -1;
 	b->exists = true;
 	b->account = arn_part(b->function.arn, 4, &b->read_arena);
 	return 0;
@@ -200,8 +236,7 @@ static int take_stack(struct backend_work *b, struct aws_call *calls, struct err
 
 int backend_take(struct backend_work *b, struct aws_call *calls, struct error *err)
 {
-	return is_function(b) ? take_function(b, &calls[0], err)
-			      : take_stack(b, calls, err);
+	return is_function(b) ? take_functions(b, calls, err) : take_stack(b, calls, err);
 }
 
 const char *backend_output(const struct backend_work *b, const char *name)
@@ -435,6 +470,8 @@ int backend_describe(struct backend_work *b, const struct oid *base,
 		.drifted = &b->drifted,
 		.sha256 = b->sha256,
 		.live_sha256 = b->function.code_sha256,
+		.latest_sha256 = b->latest.code_sha256,
+		.update = b->latest.update,
 		.has_base = base != NULL,
 	};
 	if (!offline || !base)

@@ -46,9 +46,10 @@ struct backend_work {
 	bool is_busy;
 	struct cfn_stack stack;
 	const char *live_text;
-	struct lambda_function function;
-	struct buf text;       /* the template as it would be sent */
-	const char *artifacts; /* the bucket; NULL: not known */
+	struct lambda_function function; /* what runs: with an alias, its version */
+	struct lambda_function latest;   /* what would be published */
+	struct buf text;                 /* the template as it would be sent */
+	const char *artifacts;           /* the bucket; NULL: not known */
 	const char *account;
 	struct backend_parameter *parameters;
 	struct str_list drifted;
@@ -65,7 +66,8 @@ const char *backend_target(const struct backend_work *b);
 
 /* The requests that tell what is live, side by side with others: one, or two. */
 enum { BACKEND_CALLS_MOST = 2 };
-size_t backend_calls(const struct backend_work *b, struct aws_call *calls);
+size_t backend_n_calls(const struct backend_work *b);
+void backend_calls(const struct backend_work *b, struct aws_call *calls);
 /* Takes as many answers. ERR_NOT_FOUND: no such function. */
 int backend_take(struct backend_work *b, struct aws_call *calls, struct error *err);
 /* The value of an output of the stack, or NULL; borrowed until the next reading. */

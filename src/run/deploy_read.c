@@ -111,13 +111,19 @@ static size_t fill_site(const struct deploy_site *s, struct aws_call *calls)
 	return 1 + s->n_viewers;
 }
 
+static size_t fill_backend(const struct backend_work *b, struct aws_call *calls)
+{
+	backend_calls(b, calls);
+	return backend_n_calls(b);
+}
+
 static size_t fill_calls(const struct deploy *d, enum reading reading,
 			 struct aws_call *calls)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; reading == READ_FIRST && i < d->n_backends; i++)
-		n += backend_calls(&d->backends[i], &calls[n]);
+		n += fill_backend(&d->backends[i], &calls[n]);
 	for (size_t i = 0; i < d->n_sites; i++)
 		if (is_read_in(&d->sites[i], reading))
 			n += fill_site(&d->sites[i], &calls[n]);
@@ -143,7 +149,7 @@ static int take_answers(struct deploy *d, enum reading reading, struct aws_call 
 
 		if (backend_take(b, calls, err) < 0)
 			return -1;
-		calls += b->backend->kind == BACKEND_TEMPLATE && b->wanted ? 2 : 1;
+		calls += backend_n_calls(b);
 	}
 	for (size_t i = 0; i < d->n_sites; i++)
 		if (is_read_in(&d->sites[i], reading) &&
