@@ -139,25 +139,32 @@ static const char *find_output(void *ctx, const struct value *v)
 
 static int take_backends(struct backends *b, struct aws_call *calls, struct error *err)
 {
-	for (size_t i = 0; i < b->n; i++)
-		if (backend_take(&b->works[i], &calls[i], err) < 0)
+	for (size_t i = 0; i < b->n; i++) {
+		if (backend_take(&b->works[i], calls, err) < 0)
 			return -1;
+		calls += backend_n_calls(&b->works[i]);
+	}
 	return 0;
 }
 
 static int read_backends(struct backends *b, struct aws *aws, struct config *config,
 			 struct error *err)
 {
-	size_t n = config->backends.len;
-	struct aws_call *calls = xcalloc(n + 1, sizeof(*calls));
+	size_t all = config->backends.len;
+	struct aws_call *calls = xcalloc(all * BACKEND_CALLS_MOST + 1, sizeof(*calls));
+	size_t n = 0;
 	int rc;
 
 	b->options.aws = aws;
-	b->works = xcalloc(n + 1, sizeof(*b->works));
-	for (b->n = 0; b->n < n; b->n++) {
-		(void)backend_open(&b->works[b->n], &b->options,
-				   &config->backends.items[b->n], false, err);
-		(void)backend_calls(&b->works[b->n], &calls[b->n]); /* one each */
+	b->works = xcalloc(all + 1, sizeof(*b->works));
+	for (b->n = 0; b->n < all; b->n++) {
+		struct backend_work *work = &b->works[b->n];
+
+		/* Opens nothing, and so does not fail. */
+		(void)backend_open(work, &b->options, &config->backends.items[b->n],
+				   false, err);
+		backend_calls(work, &calls[n]);
+		n += backend_n_calls(work);
 	}
 	rc = n ? aws_send_all(aws, calls, n, err) : 0;
 	if (rc == 0)

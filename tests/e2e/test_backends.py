@@ -362,6 +362,16 @@ def test_an_alias_moves_to_the_new_version(lone):
     assert lone.run().verdict == "nothing-to-do"
 
 
+def test_status_tells_of_backends(lone):
+    lone.cloud.functions.publish_version(FunctionName=lone.name)
+    lone.cloud.functions.create_alias(FunctionName=lone.name, Name="live", FunctionVersion="1")
+    lone.deploy(word="new", more="    alias: live\n")
+    lines = lone.world.run_bare("status", "--json").lines
+    assert lines[0] == {"v": 1, "type": "status", "backend": "api", "function": lone.name,
+                        "status": "Active"}
+    assert lines[1]["site"] == "site" and lines[1]["commit"] == lone.repo.head()
+
+
 # --- both --------------------------------------------------------------------------------------
 
 
