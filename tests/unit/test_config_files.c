@@ -230,6 +230,47 @@ static void test_config_files__backends_below_the_site(void **state)
 			lifted);
 }
 
+/* A function's code may be a single file; a template's path is always a folder. */
+static void test_config_files__backends_of_one_file(void **state)
+{
+	static const struct verdict verdicts[] = {
+		{ "index.html", true },    { "api/app.py", false },
+		{ "api/app.pyc", true },   { "api/app", true },
+		{ "api/other.py", true },  { "x/api/app.py", true },
+		{ "api/app.py/x", false }, /* should it become a folder */
+		{ NULL, false },
+	};
+	static const struct verdict templates[] = {
+		{ "api/app.py", true },
+		{ "api/app.py/x", false },
+		{ NULL, false },
+	};
+	static const struct verdict lifted[] = {
+		{ "api/app.py", true },
+		{ "api/b.py", false },
+		{ NULL, false },
+	};
+
+	(void)state;
+	assert_verdicts("crc.yml",
+			"sites: {a: {path: .}}\n"
+			"backends: {b: {path: api/app.py, function: f}}\n",
+			verdicts);
+	assert_verdicts("crc.yml",
+			"sites: {a: {path: w}}\n"
+			"backends: {b: {path: w/api/app.py, function: f}}\n",
+			verdicts);
+	assert_verdicts("crc.yml",
+			"sites: {a: {path: .}}\n"
+			"backends: {b: {path: api/app.py, stack: s}}\n",
+			templates);
+	assert_verdicts("crc.yml",
+			"sites: {a: {path: ., include: [api/app.py]}}\n"
+			"backends: {b: {path: api/app.py, function: f},\n"
+			"           c: {path: api/b.py, function: g}}\n",
+			lifted);
+}
+
 /* A backend in the site's own folder or above it holds back its template only. */
 static void test_config_files__templates(void **state)
 {
@@ -418,6 +459,7 @@ int main(void)
 		cmocka_unit_test(test_config_files__exclude_beats_include),
 		cmocka_unit_test(test_config_files__git_and_crc_are_never_uploaded),
 		cmocka_unit_test(test_config_files__backends_below_the_site),
+		cmocka_unit_test(test_config_files__backends_of_one_file),
 		cmocka_unit_test(test_config_files__templates),
 		cmocka_unit_test(test_config_files__the_configuration_itself),
 		cmocka_unit_test(test_config_files__without_a_file),
