@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "core/config_rules.h"
 #include "io/fs.h"
 
 enum { CONFIG_MAX = 1 << 20 };
@@ -146,7 +147,8 @@ static bool any_site_option(const struct options *o)
 
 static bool any_backend_option(const struct options *o)
 {
-	return o->backend_path || o->template_file || o->stack_name || o->function_name;
+	return !str_empty(o->backend_path) || !str_empty(o->template_file) ||
+	       !str_empty(o->stack_name) || !str_empty(o->function_name);
 }
 
 static int apply_to_file(struct settings *s, const struct options *o, struct error *err)
@@ -154,9 +156,12 @@ static int apply_to_file(struct settings *s, const struct options *o, struct err
 	struct site *site = NULL;
 
 	if (any_backend_option(o))
-		return error_set(err, ERR_USAGE,
-				 "%s describes the backends: change them there",
-				 o->config ? o->config : default_config);
+		return error_set(
+			err, ERR_USAGE,
+			"%s describes what is deployed: change the backends there "
+			"(--backend-path, --template, --stack-name and "
+			"--function-name are only for use without a file)",
+			o->config ? o->config : default_config);
 	if (!any_site_option(o))
 		return 0;
 	for (size_t i = 0; i < s->config.sites.len; i++)
@@ -216,33 +221,39 @@ static int from_options(struct settings *s, const struct options *o, struct repo
 		s, o, config_add_site(&s->config, o->name ? o->name : "site", path), err);
 }
 
+/* What makes no backend of its options; NULL: nothing. */
+static const char *bad_backend(const struct options *o)
+{
+	bool has_function = !str_empty(o->function_name);
+
+	if (has_function == !str_empty(o->stack_name))
+		return "a backend is deployed to --stack-name (a template) or to "
+		       "--function-name (an existing function): give one of them";
+	if (has_function && !str_empty(o->template_file))
+		return "--template has no use with --function-name, whose settings "
+		       "belong to whoever made it";
+	if (has_function && str_empty(o->backend_path))
+		return "--function-name needs --backend-path, the folder or file of its "
+		       "code";
+	return NULL;
+}
+
 /* A backend without a file. */
 static int backend_from_options(struct settings *s, const struct options *o,
 				struct error *err)
 {
-	const char *path = o->backend_path ? o->backend_path : "";
+	const char *wrong = bad_backend(o);
 	struct backend *b;
 
-	if (!o->stack_name == !o->function_name)
-		return error_set(
-			err, ERR_USAGE,
-			"a backend is deployed to --stack-name (a template) or to "
-			"--function-name (an existing function): give one of them");
-	if (o->function_name && (o->template_file || !o->backend_path))
-		return error_set(
-			err, ERR_USAGE,
-			o->template_file
-				? "--template has no use with --function-name, "
-				  "whose settings belong to whoever made it"
-				: "--function-name needs --backend-path, the folder "
-				  "or file of its code");
+	if (wrong)
+		return error_set(err, ERR_USAGE, "%s", wrong);
 	b = config_add_backend(&s->config, "backend",
-			       str_eq(path, ".") || str_eq(path, "./") ? "" : path);
-	b->kind = o->function_name ? BACKEND_FUNCTION : BACKEND_TEMPLATE;
+			       o->backend_path ? o->backend_path : "");
+	b->kind = str_empty(o->function_name) ? BACKEND_TEMPLATE : BACKEND_FUNCTION;
 	config_set(&s->config, &b->stack, o->stack_name);
 	config_set(&s->config, &b->function, o->function_name);
-	if (o->template_file)
-		b->template_file = arena_strdup(&s->config.arena, o->template_file);
+	if (!str_empty(o->template_file))
+		b->template_file = config_normal_path(&s->config.arena, o->template_file);
 	return 0;
 }
 

@@ -178,6 +178,147 @@ static void test_settings__the_folder_is_found(void **state)
 	}
 }
 
+/* A backend of options */
+
+static const struct backend *backend(const struct loaded *l)
+{
+	assert_int_equal(l->settings.config.backends.len, 1);
+	return &l->settings.config.backends.items[0];
+}
+
+static void test_settings__a_template_of_options(void **state)
+{
+	struct loaded l;
+
+	run(*state, "", NULL,
+	    "git init -q p && cd p && mkdir web && echo x > web/index.html && "
+	    "git add . && git commit -qm one");
+	load_well(&l, "p",
+		  "--backend-path ./back/ --template ./sam/t.yml --stack-name counter");
+	assert_string_equal(backend(&l)->name, "backend");
+	assert_int_equal(backend(&l)->kind, BACKEND_TEMPLATE);
+	assert_string_equal(backend(&l)->path, "back");
+	assert_string_equal(backend(&l)->template_file, "sam/t.yml");
+	assert_string_equal(backend(&l)->stack.text, "counter");
+	assert_int_equal(backend(&l)->function.kind, VALUE_NONE);
+	assert_int_equal(backend(&l)->artifacts.kind, VALUE_NONE);
+	/* Nobody asked for a site. */
+	assert_int_equal(l.settings.config.sites.len, 0);
+	assert_null(l.settings.source_note);
+	unload(&l);
+	/* The top of the repository, unless something else is said. */
+	load_well(&l, "p", "--stack-name counter");
+	assert_string_equal(backend(&l)->path, "");
+	assert_string_equal(backend(&l)->template_file, "template.yaml");
+	unload(&l);
+	load_well(&l, "p", "--stack-name counter --backend-path .");
+	assert_string_equal(backend(&l)->path, "");
+	unload(&l);
+}
+
+static void test_settings__a_function_of_options(void **state)
+{
+	struct loaded l;
+
+	run(*state, "", NULL,
+	    "git init -q p2 && cd p2 && echo x > index.html && git add . && "
+	    "git commit -qm one");
+	load_well(&l, "p2", "--backend-path lambda/mailer.py --function-name mailer");
+	assert_int_equal(backend(&l)->kind, BACKEND_FUNCTION);
+	assert_string_equal(backend(&l)->path, "lambda/mailer.py");
+	assert_string_equal(backend(&l)->function.text, "mailer");
+	assert_int_equal(backend(&l)->stack.kind, VALUE_NONE);
+	assert_int_equal(backend(&l)->alias.kind, VALUE_NONE);
+	assert_int_equal(l.settings.config.sites.len, 0);
+	unload(&l);
+}
+
+/* Both halves without a file; the folder of the site is looked for as ever. */
+static void test_settings__a_site_and_a_backend_of_options(void **state)
+{
+	struct loaded l;
+
+	run(*state, "", NULL,
+	    "git init -q p3 && cd p3 && mkdir web website && echo x > web/index.html && "
+	    "echo x > website/index.html && git add . && git commit -qm one");
+	load_well(&l, "p3", "--site-path web --bucket my-resume --stack-name counter");
+	assert_string_equal(site(&l, 0)->path, "web");
+	assert_string_equal(backend(&l)->stack.text, "counter");
+	unload(&l);
+	load_well(&l, "p3", "--bucket my-resume --stack-name counter");
+	assert_string_equal(site(&l, 0)->path, "website");
+	assert_non_null(l.settings.source_note);
+	assert_string_equal(backend(&l)->stack.text, "counter");
+	unload(&l);
+	/* What is empty was not given: a site alone. */
+	load_well(&l, "p3",
+		  "--site-path web --stack-name= --function-name= --template= "
+		  "--backend-path=");
+	assert_int_equal(l.settings.config.sites.len, 1);
+	assert_int_equal(l.settings.config.backends.len, 0);
+	unload(&l);
+}
+
+static void test_settings__options_that_make_no_backend(void **state)
+{
+	static const struct {
+		const char *words;
+		enum error_code code;
+		const char *part;
+	} cases[] = {
+		{ "--backend-path back", ERR_USAGE, "give one of them" },
+		{ "--template t.yml", ERR_USAGE, "give one of them" },
+		{ "--template t.yml --stack-name=", ERR_USAGE, "give one of them" },
+		{ "--stack-name a --function-name b", ERR_USAGE, "give one of them" },
+		{ "--stack-name a --function-name b --site-path web", ERR_USAGE,
+		  "give one of them" },
+		{ "--function-name b", ERR_USAGE,
+		  "--function-name needs --backend-path" },
+		{ "--function-name b --backend-path=", ERR_USAGE,
+		  "--function-name needs --backend-path" },
+		{ "--function-name b --backend-path c --template t.yml", ERR_USAGE,
+		  "--template has no use with --function-name" },
+		{ "--stack-name a_b", ERR_CONFIG, "stack \"a_b\"" },
+		{ "--backend-path b --function-name a/b", ERR_CONFIG,
+		  "function \"a/b\"" },
+		{ "--stack-name a --backend-path ../b", ERR_CONFIG,
+		  "leads out of the repository" },
+		{ "--stack-name a --backend-path /b", ERR_CONFIG,
+		  "must be relative to the repository's root" },
+		{ "--stack-name a --template ../t.yml", ERR_CONFIG,
+		  "leads out of the repository" },
+	};
+
+	run(*state, "", NULL,
+	    "git init -q p4 && cd p4 && echo x > x && git add . && git commit -qm one");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		assert_refused("p4", cases[i].words, cases[i].code, cases[i].part);
+}
+
+/* A file that describes sites only is no exception: one place says what is deployed. */
+static void test_settings__a_file_goes_before_options_of_a_backend(void **state)
+{
+	static const char *const words[] = {
+		"--stack-name a",
+		"--function-name a --backend-path b",
+		"--template t.yml",
+		"--backend-path b",
+		"--bucket other --stack-name a",
+	};
+	struct loaded l;
+
+	run(*state, "", NULL,
+	    "git init -q p5 && cd p5 && printf '" CRC_YML "' > crc.yml && git add . && "
+	    "git commit -qm one");
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		assert_refused("p5", words[i], ERR_USAGE,
+			       "crc.yml describes what is deployed: change the backends "
+			       "there");
+	load_well(&l, "p5", "--stack-name= --backend-path=");
+	assert_string_equal(site(&l, 0)->name, "one");
+	unload(&l);
+}
+
 /* From a file */
 
 static void test_settings__the_commits_file(void **state)
@@ -314,6 +455,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_settings__one_site_of_options),
 		cmocka_unit_test(test_settings__the_folder_is_found),
+		cmocka_unit_test(test_settings__a_template_of_options),
+		cmocka_unit_test(test_settings__a_function_of_options),
+		cmocka_unit_test(test_settings__a_site_and_a_backend_of_options),
+		cmocka_unit_test(test_settings__options_that_make_no_backend),
+		cmocka_unit_test(test_settings__a_file_goes_before_options_of_a_backend),
 		cmocka_unit_test(test_settings__the_commits_file),
 		cmocka_unit_test(test_settings__one_of_two_sites),
 		cmocka_unit_test(test_settings__a_file_on_the_disk),
