@@ -186,8 +186,14 @@ static int prepare(struct deploying *d, struct error *err)
 /* What the user should know of the settings before anything is done with them. */
 static void say_settings(const struct deploying *d)
 {
-	if (d->settings.source_note && !d->cmd->options->quiet)
+	if (d->cmd->options->quiet)
+		return;
+	if (d->settings.source_note)
 		fprintf(stderr, "note: %s\n", d->settings.source_note);
+	if (d->options.offline && d->cmd->options->change_set)
+		fputs("note: --change-set asks CloudFormation, which an offline dry run "
+		      "cannot: none is made\n",
+		      stderr);
 }
 
 static const char *site_url(const struct deploying *d)

@@ -24,9 +24,13 @@ static int start(void **state)
 	*state = s;
 	run(s, "", NULL,
 	    "git init -q r && cd r && mkdir website && echo one > website/index.html && "
-	    "echo css > website/a.css && git add . && git commit -qm one");
+	    "echo css > website/a.css && mkdir back && echo one > back/app.py && "
+	    "echo x > back/README && echo one > mailer.py && "
+	    "echo 'Resources: { F: { Type: AWS::Serverless::Function, Properties: { "
+	    "CodeUri: ., Handler: app.main, Runtime: python3.12 } } }' > back/template.yaml && "
+	    "git add . && git commit -qm one");
 	run(s, "r", NULL,
-	    "echo two > website/index.html && echo x > 'website/##[error]x.html' && git add . && "
+	    "echo two > website/index.html && echo two > back/app.py && echo x > 'website/##[error]x.html' && git add . && "
 	    "git commit -qm two");
 	return 0;
 }
@@ -120,6 +124,10 @@ static void test_program__every_failure_ends_in_a_result(void **state)
 		{ "--bukcet x --json", "", 2, "usage" },
 		{ "--json", "INPUT_MAX_PATHS=x", 2, "usage" },
 		{ "--json -n --site-path none", "", 2, "config" },
+		{ "--json -n --backend-path back", "", 2, "usage" },
+		{ "--json -n --function-name f", "", 2, "usage" },
+		{ "--json -n --stack-name counter --backend x", "", 2, "config" },
+		{ "--json --change-set --stack-name counter --region x", "", 2, "usage" },
 		{ "--json -n -C /", "", 1, "not-found" },
 		{ "--json -n --head nope", "", 1, "not-found" },
 		{ "--json --base HEAD --bucket my-resume --region x", "", 2, "usage" },
@@ -186,6 +194,30 @@ static void test_program__a_dry_run(void **state)
 	doc = last_line(&e);
 	assert_string_equal(json_str(json_get(json_root(doc), "verdict")), "planned");
 	json_doc_free(doc);
+	ended_release(&e);
+}
+
+/* Without credentials, git tells what of a backend changed. */
+static void test_program__a_dry_run_of_a_backend(void **state)
+{
+	struct ended e;
+
+	start_program(*state,
+		      "--dry-run --change-set --stack-name counter --backend-path back",
+		      "", &e);
+	assert_int_equal(e.status, 0);
+	assert_string_equal(strstr(e.out.data, " (offline"),
+			    " (offline: compared in git alone)\n"
+			    "  backend backend -> stack counter\n"
+			    "    deploy: back/app.py changed\n"
+			    "Dry run: nothing was written anywhere.\n");
+	assert_non_null(strstr(e.err.data, "note: --change-set asks CloudFormation"));
+	ended_release(&e);
+	start_program(*state, "-n --function-name mailer --backend-path mailer.py", "",
+		      &e);
+	assert_non_null(strstr(e.out.data, "  backend backend -> function mailer\n"
+					   "    unchanged\n"));
+	assert_string_equal(e.err.data, "");
 	ended_release(&e);
 }
 
@@ -298,6 +330,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_program__every_failure_ends_in_a_result),
 		cmocka_unit_test(test_program__a_dry_run),
+		cmocka_unit_test(test_program__a_dry_run_of_a_backend),
 		cmocka_unit_test(test_program__a_runner_is_told_of_failures_too),
 		cmocka_unit_test(test_program__an_event_that_deploys_nothing),
 		cmocka_unit_test(
