@@ -445,14 +445,10 @@ static void add_items(struct packing *p, const struct code_bytes_list *list)
 static int pack(const struct code *c, struct packing *p, struct buf *out,
 		struct error *err)
 {
-	if (!c->is_archive && check_source_size(c, err) < 0)
+	if (check_source_size(c, err) < 0)
 		return error_wrap(err, "%s", path_of(c));
 	if (read_source(c, &p->source, err) < 0)
 		return -1;
-	if (c->is_archive) {
-		buf_add(out, p->source.items[0].text.data, p->source.items[0].text.len);
-		return buf_check(out, path_of(c), err);
-	}
 	if (c->has_requirements && code_install(c, &p->source, &p->installed, err) < 0)
 		return -1;
 	add_items(p, &p->source);
@@ -465,8 +461,10 @@ static int pack(const struct code *c, struct packing *p, struct buf *out,
 int code_zip(const struct code *c, struct buf *out, struct error *err)
 {
 	CLEANUP(packing) struct packing p = { { 0 }, { 0 }, { 0 } };
+	const struct code_file *first = c->files.items;
+	struct tree tree = code_tree(c);
+	int rc = c->is_archive ? tree_read(&tree, first->from, &first->id, out, err)
+			       : pack(c, &p, out, err);
 
-	if (pack(c, &p, out, err) < 0)
-		return error_wrap(err, "%s", c->options.what);
-	return 0;
+	return rc < 0 ? error_wrap(err, "%s", c->options.what) : 0;
 }

@@ -124,8 +124,7 @@ static void launchers_are_told_from_other_programs(void **state)
 	static const char *const others[] = {
 		"#!/usr/bin/env python3\n",
 		"#!/bin/sh\nexec tool\n",
-		"\x7F"
-		"ELF python",
+		"\177ELF python",
 		"#!",
 		"",
 	};
