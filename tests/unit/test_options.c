@@ -100,7 +100,12 @@ static void test_options__every_text_by_its_name(void **state)
 		{ "prefix", &o->prefix },
 		{ "distribution-id", &o->distribution_id },
 		{ "url", &o->url },
+		{ "backend-path", &o->backend_path },
+		{ "template", &o->template_file },
+		{ "stack-name", &o->stack_name },
+		{ "function-name", &o->function_name },
 		{ "site", &o->site },
+		{ "backend", &o->backend },
 		{ "region", &o->region },
 		{ "aws-region", &o->region },
 		{ "role-to-assume", &o->role_to_assume },
@@ -141,6 +146,8 @@ static void test_options__every_flag_by_its_name(void **state)
 		{ "--verify", &o->verify },
 		{ "--audit", &o->audit },
 		{ "--allow-rollback", &o->allow_rollback },
+		{ "--change-set", &o->change_set },
+		{ "--recreate-stack", &o->recreate_stack },
 		{ "--json", &o->json },
 		{ "--quiet", &o->quiet },
 		{ "-q", &o->quiet },
@@ -241,6 +248,13 @@ static void test_options__what_is_wrong_is_said(void **state)
 		  "there is no option --aws-regoin: did you mean --aws-region?" },
 		{ "--print-input",
 		  "there is no option --print-input: see crc-action --help" },
+		{ "--stak-name=x",
+		  "there is no option --stak-name: did you mean --stack-name?" },
+		{ "--recreate-stacks",
+		  "there is no option --recreate-stacks: did you mean --recreate-stack?" },
+		{ "--backend-path", "--backend-path needs a value: DIR" },
+		{ "--change-set=perhaps",
+		  "--change-set: \"perhaps\" is not true or false" },
 		{ "--zzzzzzzz", "there is no option --zzzzzzzz: see crc-action --help" },
 		{ "--x", "there is no option --x: see crc-action --help" },
 		{ "-x", "there is no option -x: see crc-action --help" },
@@ -336,6 +350,18 @@ static void test_options__inputs(void **state)
 	assert_true(o->wait && o->dry_run && !o->audit);
 	assert_string_equal(o->source, "worktree");
 	release(&g);
+	parse(&g, "",
+	      "INPUT_BACKEND_PATH=back|INPUT_TEMPLATE=t.yml|INPUT_STACK_NAME=counter|"
+	      "INPUT_FUNCTION_NAME=f|INPUT_BACKEND=one|INPUT_CHANGE_SET=true|"
+	      "INPUT_RECREATE_STACK=false");
+	assert_int_equal(g.rc, 0);
+	assert_string_equal(o->backend_path, "back");
+	assert_string_equal(o->template_file, "t.yml");
+	assert_string_equal(o->stack_name, "counter");
+	assert_string_equal(o->function_name, "f");
+	assert_string_equal(o->backend, "one");
+	assert_true(o->change_set && !o->recreate_stack);
+	release(&g);
 }
 
 static void test_options__empty_inputs_are_none(void **state)
@@ -346,10 +372,13 @@ static void test_options__empty_inputs_are_none(void **state)
 	(void)state;
 	parse(&g, "",
 	      "INPUT_BUCKET=|INPUT_WAIT=|INPUT_MAX_PATHS=|INPUT_MAX_DELETE= |INPUT_SOURCE=\n|"
-	      "INPUT_PREFIX= \t\r\n ");
+	      "INPUT_PREFIX= \t\r\n |INPUT_STACK_NAME=|INPUT_TEMPLATE= |INPUT_CHANGE_SET=");
 	assert_int_equal(g.rc, 0);
 	assert_null(o->bucket);
 	assert_null(o->prefix);
+	assert_null(o->stack_name);
+	assert_null(o->template_file);
+	assert_false(o->change_set);
 	assert_false(o->wait);
 	assert_int_equal(o->max_paths, 100);
 	assert_int_equal(o->max_delete, -1);
