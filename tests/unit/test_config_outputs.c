@@ -115,70 +115,70 @@ static void test_config_outputs__become_known(void **state)
 	assert_text(value_text(&s->distributions.items[0]), "E1");
 }
 
+static const struct {
+	const char *text;
+	struct output known[3];
+	const char *message; /* NULL: nothing is wrong */
+} checks[] = {
+	{ "sites: {w: {path: w, bucket: !output a.B}}\n" BACKENDS,
+	  { { "a.B", "Not A Bucket" } },
+	  "crc.yml:1:30: bucket: the output a.B is \"Not A Bucket\": a bucket's "
+	  "name holds a-z, 0-9, '.' and '-' only" },
+	{ "sites: {w: {path: w, bucket: !output a.B}}\n" BACKENDS,
+	  { { "a.B", "" } },
+	  "crc.yml:1:30: bucket: the output a.B is \"\": a bucket's name has 3 to "
+	  "63 characters" },
+	{ "sites: {w: {path: w, url: !output a.U}}\n" BACKENDS,
+	  { { "a.U", "x.example" } },
+	  "crc.yml:1:27: url: the output a.U is \"x.example\": must be like "
+	  "https://example.com, without query and fragment" },
+	{ "sites: {w: {path: w, distribution: !output a.D}}\n" BACKENDS,
+	  { { "a.D", "E1/x" } },
+	  "crc.yml:1:36: distribution: the output a.D is \"E1/x\": a distribution's "
+	  "id (such as E1A2B3C4D5E6F7) is letters and digits" },
+	/* Any text will do as a parameter. */
+	{ BACKENDS, { { "b.Table", "\n" } }, NULL },
+	{ "sites:\n  w: {path: w, bucket: my-bucket}\n"
+	  "  v: {path: v, bucket: !output a.B}\n" BACKENDS,
+	  { { "a.B", "my-bucket" } },
+	  "crc.yml:3:24: site \"v\": bucket and prefix are those of site \"w\": "
+	  "give one of them a prefix" },
+	{ "sites:\n  w: {path: w, bucket: !output a.B}\n"
+	  "  v: {path: v, bucket: !output a.C}\n" BACKENDS,
+	  { { "a.B", "my-bucket" }, { "a.C", "my-bucket" } },
+	  "crc.yml:3:24: site \"v\": bucket and prefix are those of site \"w\": "
+	  "give one of them a prefix" },
+	{ "sites:\n  w: {path: w, bucket: !output a.B}\n"
+	  "  v: {path: v, bucket: !output a.C}\n" BACKENDS,
+	  { { "a.B", "my-bucket" }, { "a.C", "my-other" } },
+	  NULL },
+	{ "sites:\n  w: {path: w, bucket: !output a.B}\n"
+	  "  v: {path: v, bucket: !output a.C}\n" BACKENDS,
+	  { { "a.B", "my-bucket" } },
+	  NULL },
+	{ "sites: {w: {path: w, distribution: [!output a.D, E2]}}\n" BACKENDS,
+	  { { "a.D", "E2" } },
+	  "crc.yml:1:50: site \"w\": distribution \"E2\" twice" },
+	{ "sites: {w: {path: w, distribution: [E2, !output a.D]}}\n" BACKENDS,
+	  { { "a.D", "E2" } },
+	  "crc.yml:1:41: site \"w\": distribution \"E2\" twice" },
+};
+
 static void test_config_outputs__are_checked_once_known(void **state)
 {
-	static const struct {
-		const char *text;
-		struct output known[3];
-		const char *message; /* NULL: nothing is wrong */
-	} cases[] = {
-		{ "sites: {w: {path: w, bucket: !output a.B}}\n" BACKENDS,
-		  { { "a.B", "Not A Bucket" } },
-		  "crc.yml:1:30: bucket: the output a.B is \"Not A Bucket\": a bucket's "
-		  "name holds a-z, 0-9, '.' and '-' only" },
-		{ "sites: {w: {path: w, bucket: !output a.B}}\n" BACKENDS,
-		  { { "a.B", "" } },
-		  "crc.yml:1:30: bucket: the output a.B is \"\": a bucket's name has 3 to "
-		  "63 characters" },
-		{ "sites: {w: {path: w, url: !output a.U}}\n" BACKENDS,
-		  { { "a.U", "x.example" } },
-		  "crc.yml:1:27: url: the output a.U is \"x.example\": must be like "
-		  "https://example.com, without query and fragment" },
-		{ "sites: {w: {path: w, distribution: !output a.D}}\n" BACKENDS,
-		  { { "a.D", "E1/x" } },
-		  "crc.yml:1:36: distribution: the output a.D is \"E1/x\": a distribution's "
-		  "id (such as E1A2B3C4D5E6F7) is letters and digits" },
-		/* Any text will do as a parameter. */
-		{ BACKENDS, { { "b.Table", "\n" } }, NULL },
-		{ "sites:\n  w: {path: w, bucket: my-bucket}\n"
-		  "  v: {path: v, bucket: !output a.B}\n" BACKENDS,
-		  { { "a.B", "my-bucket" } },
-		  "crc.yml:3:24: site \"v\": bucket and prefix are those of site \"w\": "
-		  "give one of them a prefix" },
-		{ "sites:\n  w: {path: w, bucket: !output a.B}\n"
-		  "  v: {path: v, bucket: !output a.C}\n" BACKENDS,
-		  { { "a.B", "my-bucket" }, { "a.C", "my-bucket" } },
-		  "crc.yml:3:24: site \"v\": bucket and prefix are those of site \"w\": "
-		  "give one of them a prefix" },
-		{ "sites:\n  w: {path: w, bucket: !output a.B}\n"
-		  "  v: {path: v, bucket: !output a.C}\n" BACKENDS,
-		  { { "a.B", "my-bucket" }, { "a.C", "my-other" } },
-		  NULL },
-		{ "sites:\n  w: {path: w, bucket: !output a.B}\n"
-		  "  v: {path: v, bucket: !output a.C}\n" BACKENDS,
-		  { { "a.B", "my-bucket" } },
-		  NULL },
-		{ "sites: {w: {path: w, distribution: [!output a.D, E2]}}\n" BACKENDS,
-		  { { "a.D", "E2" } },
-		  "crc.yml:1:50: site \"w\": distribution \"E2\" twice" },
-		{ "sites: {w: {path: w, distribution: [E2, !output a.D]}}\n" BACKENDS,
-		  { { "a.D", "E2" } },
-		  "crc.yml:1:41: site \"w\": distribution \"E2\" twice" },
-	};
-
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+	for (size_t i = 0; i < sizeof(checks) / sizeof(*checks); i++) {
 		CLEANUP(config) struct config c = CONFIG_INIT;
 		struct error err = ERROR_INIT;
 		int rc;
 
-		parse(&c, cases[i].text);
-		resolve(&c, cases[i].known);
+		parse(&c, checks[i].text);
+		resolve(&c, checks[i].known);
 		rc = config_check(&c, &err);
-		assert_int_equal(rc, cases[i].message ? -1 : 0);
-		if (!cases[i].message)
+		assert_int_equal(rc, checks[i].message ? -1 : 0);
+		if (!checks[i].message)
 			continue;
-		assert_string_equal(err.msg, cases[i].message);
+		assert_string_equal(err.msg, checks[i].message);
 		assert_int_equal(err.code, ERR_CONFIG);
 	}
 }

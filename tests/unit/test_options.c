@@ -235,70 +235,61 @@ static void test_options__commands(void **state)
 	}
 }
 
+static const struct {
+	const char *words;
+	const char *message;
+} mistakes[] = {
+	{ "--bukcet|x", "there is no option --bukcet: did you mean --bucket?" },
+	{ "--bukcet=x", "there is no option --bukcet: did you mean --bucket?" },
+	{ "--dryrun", "there is no option --dryrun: did you mean --dry-run?" },
+	{ "--aws-regoin=x",
+	  "there is no option --aws-regoin: did you mean --aws-region?" },
+	{ "--print-input", "there is no option --print-input: see crc-action --help" },
+	{ "--stak-name=x", "there is no option --stak-name: did you mean --stack-name?" },
+	{ "--recreate-stacks",
+	  "there is no option --recreate-stacks: did you mean --recreate-stack?" },
+	{ "--backend-path", "--backend-path needs a value: DIR" },
+	{ "--change-set=perhaps", "--change-set: \"perhaps\" is not true or false" },
+	{ "--zzzzzzzz", "there is no option --zzzzzzzz: see crc-action --help" },
+	{ "--x", "there is no option --x: see crc-action --help" },
+	{ "-x", "there is no option -x: see crc-action --help" },
+	{ "-nx", "there is no option -x: see crc-action --help" },
+	{ "---n", "there is no option ---n: see crc-action --help" },
+	{ "depoly", "there is no command depoly: did you mean deploy?" },
+	{ "frobnicate", "there is no command frobnicate: see crc-action --help" },
+	{ "deploy|status", "one command at a time: status" },
+	{ "--bucket", "--bucket needs a value: NAME" },
+	{ "--bucket|--dry-run", "--bucket needs a value: NAME" },
+	{ "-C", "-C needs a value: DIR" },
+	{ "--max-paths=0", "--max-paths: \"0\" is not a number from 1 to 3000" },
+	{ "--max-paths|3001", "--max-paths: \"3001\" is not a number from 1 to 3000" },
+	{ "--max-paths=1e3", "--max-paths: \"1e3\" is not a number from 1 to 3000" },
+	{ "--max-paths=", "--max-paths: \"\" is not a number from 1 to 3000" },
+	{ "--concurrency=257", "--concurrency: \"257\" is not a number from 1 to 256" },
+	{ "--lock-timeout=-1", "--lock-timeout: \"-1\" is not a number from 0 to 86400" },
+	{ "--max-delete=-1", "--max-delete: \"-1\" is not a number, 0 or more" },
+	{ "--max-delete=9223372036854775808",
+	  "--max-delete: \"9223372036854775808\" is not a number, 0 or more" },
+	{ "--max-delete=0x10", "--max-delete: \"0x10\" is not a number, 0 or more" },
+	{ "--wait=maybe", "--wait: \"maybe\" is not true or false" },
+	{ "--wait=", "--wait: \"\" is not true or false" },
+	{ "--color=purple", "--color: \"purple\" is none of auto|always|never" },
+	{ "--color=", "--color: \"\" is none of auto|always|never" },
+	{ "--source|work", "--source: \"work\" is none of commit|worktree|auto" },
+	{ "--source|commit|worktree", "there is no command worktree: see crc-action "
+				      "--help" },
+};
+
 static void test_options__what_is_wrong_is_said(void **state)
 {
-	static const struct {
-		const char *words;
-		const char *message;
-	} cases[] = {
-		{ "--bukcet|x", "there is no option --bukcet: did you mean --bucket?" },
-		{ "--bukcet=x", "there is no option --bukcet: did you mean --bucket?" },
-		{ "--dryrun", "there is no option --dryrun: did you mean --dry-run?" },
-		{ "--aws-regoin=x",
-		  "there is no option --aws-regoin: did you mean --aws-region?" },
-		{ "--print-input",
-		  "there is no option --print-input: see crc-action --help" },
-		{ "--stak-name=x",
-		  "there is no option --stak-name: did you mean --stack-name?" },
-		{ "--recreate-stacks",
-		  "there is no option --recreate-stacks: did you mean --recreate-stack?" },
-		{ "--backend-path", "--backend-path needs a value: DIR" },
-		{ "--change-set=perhaps",
-		  "--change-set: \"perhaps\" is not true or false" },
-		{ "--zzzzzzzz", "there is no option --zzzzzzzz: see crc-action --help" },
-		{ "--x", "there is no option --x: see crc-action --help" },
-		{ "-x", "there is no option -x: see crc-action --help" },
-		{ "-nx", "there is no option -x: see crc-action --help" },
-		{ "---n", "there is no option ---n: see crc-action --help" },
-		{ "depoly", "there is no command depoly: did you mean deploy?" },
-		{ "frobnicate", "there is no command frobnicate: see crc-action --help" },
-		{ "deploy|status", "one command at a time: status" },
-		{ "--bucket", "--bucket needs a value: NAME" },
-		{ "--bucket|--dry-run", "--bucket needs a value: NAME" },
-		{ "-C", "-C needs a value: DIR" },
-		{ "--max-paths=0", "--max-paths: \"0\" is not a number from 1 to 3000" },
-		{ "--max-paths|3001",
-		  "--max-paths: \"3001\" is not a number from 1 to 3000" },
-		{ "--max-paths=1e3",
-		  "--max-paths: \"1e3\" is not a number from 1 to 3000" },
-		{ "--max-paths=", "--max-paths: \"\" is not a number from 1 to 3000" },
-		{ "--concurrency=257",
-		  "--concurrency: \"257\" is not a number from 1 to 256" },
-		{ "--lock-timeout=-1",
-		  "--lock-timeout: \"-1\" is not a number from 0 to 86400" },
-		{ "--max-delete=-1", "--max-delete: \"-1\" is not a number, 0 or more" },
-		{ "--max-delete=9223372036854775808",
-		  "--max-delete: \"9223372036854775808\" is not a number, 0 or more" },
-		{ "--max-delete=0x10",
-		  "--max-delete: \"0x10\" is not a number, 0 or more" },
-		{ "--wait=maybe", "--wait: \"maybe\" is not true or false" },
-		{ "--wait=", "--wait: \"\" is not true or false" },
-		{ "--color=purple", "--color: \"purple\" is none of auto|always|never" },
-		{ "--color=", "--color: \"\" is none of auto|always|never" },
-		{ "--source|work", "--source: \"work\" is none of commit|worktree|auto" },
-		{ "--source|commit|worktree",
-		  "there is no command worktree: see crc-action "
-		  "--help" },
-	};
-
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+	for (size_t i = 0; i < sizeof(mistakes) / sizeof(*mistakes); i++) {
 		struct given g;
 
-		parse(&g, cases[i].words, "");
+		parse(&g, mistakes[i].words, "");
 		if (g.rc == 0)
-			fail_msg("%s: taken", cases[i].words);
-		assert_string_equal(g.err.msg, cases[i].message);
+			fail_msg("%s: taken", mistakes[i].words);
+		assert_string_equal(g.err.msg, mistakes[i].message);
 		assert_int_equal(g.err.code, ERR_USAGE);
 		release(&g);
 	}

@@ -89,81 +89,77 @@ static void test_plan_backend__templates(void **state)
 /* Reasons */
 
 /* The most telling reason is given, and no value of a parameter is. */
+static const struct {
+	const char *backend; /* what is known of it */
+	const char *why;     /* NULL: it does not */
+} reasons[] = {
+	{ "backend counter\n", NULL },
+	{ "backend counter\nparameter A 1 1\nparameter B \\s \\s\n", NULL },
+	{ "backend counter\n" DIFFERS, "its template or code differs from what is live" },
+	{ "backend counter\n" DIFFERS "parameter A 1 2\nstatus X\ndrifted f\n",
+	  "its template or code differs from what is live" },
+	{ "backend counter\nparameter A 1 2\nstatus X\ndrifted f\n",
+	  "parameter A differs" },
+	{ "backend counter\nparameter A 1 1\nparameter B 1 absent\n",
+	  "parameter B is new to the stack" },
+	{ "backend counter\nparameter A 1 absent\nparameter B 1 2\n"
+	  "parameter C 1 1\nparameter D 1 2\n",
+	  "parameter A is new to the stack, and 2 more" },
+	{ "backend counter\nparameter A 1 ****\n",
+	  "parameter A is hidden (NoEcho): CloudFormation has to compare it" },
+	/* What differs for sure goes before what may. */
+	{ "backend counter\nparameter A 1 ****\nparameter B 1 2\n"
+	  "parameter C 1 ****\n",
+	  "parameter B differs" },
+	/* It may hide four stars, or anything. */
+	{ "backend counter\nparameter A **** ****\n",
+	  "parameter A is hidden (NoEcho): CloudFormation has to compare it" },
+	{ "backend counter\nstatus UPDATE_ROLLBACK_COMPLETE\ndrifted f\n",
+	  "the stack's last change did not succeed "
+	  "(UPDATE_ROLLBACK_COMPLETE)" },
+	{ "backend counter\nstatus UPDATE_IN_PROGRESS\n",
+	  "somebody is changing the stack (UPDATE_IN_PROGRESS)" },
+	{ "backend counter\ndrifted f\n", "somebody changed the code of f" },
+	{ "backend counter\ndrifted f\ndrifted g\ndrifted h\n",
+	  "somebody changed the code of f, and 2 more" },
+	{ "backend counter\nknows absent\n" DIFFERS, "there is no such stack yet" },
+	{ "backend counter\nknows paths\n" DIFFERS, NULL },
+	{ "backend counter\nknows paths\nchanged 1 back/a.py\n", "back/a.py changed" },
+	{ "backend counter\nknows paths\nchanged 2 back/a.py\n",
+	  "2 files changed, back/a.py among them" },
+	{ "backend counter\nknows paths\nno-base\n",
+	  "there is no commit to compare with" },
+	{ "backend mailer\n", NULL },
+	{ "backend mailer\ncode new old\n", "its code differs from what is live" },
+	{ "backend mailer\ncode absent old\n",
+	  "its code is compared once its requirements are installed, which a "
+	  "dry run does not do" },
+	/* A function has no template, no parameters and no status. */
+	{ "backend mailer\n" DIFFERS "parameter A 1 2\nstatus X\n", NULL },
+	{ "backend mailer\nknows paths\nchanged 1 mail/a.py\ncode x x\n",
+	  "mail/a.py changed" },
+};
+
 static void test_plan_backend__why_it_deploys(void **state)
 {
-	static const struct {
-		const char *backend; /* what is known of it */
-		const char *why;     /* NULL: it does not */
-	} cases[] = {
-		{ "backend counter\n", NULL },
-		{ "backend counter\nparameter A 1 1\nparameter B \\s \\s\n", NULL },
-		{ "backend counter\n" DIFFERS,
-		  "its template or code differs from what is live" },
-		{ "backend counter\n" DIFFERS "parameter A 1 2\nstatus X\ndrifted f\n",
-		  "its template or code differs from what is live" },
-		{ "backend counter\nparameter A 1 2\nstatus X\ndrifted f\n",
-		  "parameter A differs" },
-		{ "backend counter\nparameter A 1 1\nparameter B 1 absent\n",
-		  "parameter B is new to the stack" },
-		{ "backend counter\nparameter A 1 absent\nparameter B 1 2\n"
-		  "parameter C 1 1\nparameter D 1 2\n",
-		  "parameter A is new to the stack, and 2 more" },
-		{ "backend counter\nparameter A 1 ****\n",
-		  "parameter A is hidden (NoEcho): CloudFormation has to compare it" },
-		/* What differs for sure goes before what may. */
-		{ "backend counter\nparameter A 1 ****\nparameter B 1 2\n"
-		  "parameter C 1 ****\n",
-		  "parameter B differs" },
-		/* It may hide four stars, or anything. */
-		{ "backend counter\nparameter A **** ****\n",
-		  "parameter A is hidden (NoEcho): CloudFormation has to compare it" },
-		{ "backend counter\nstatus UPDATE_ROLLBACK_COMPLETE\ndrifted f\n",
-		  "the stack's last change did not succeed "
-		  "(UPDATE_ROLLBACK_COMPLETE)" },
-		{ "backend counter\nstatus UPDATE_IN_PROGRESS\n",
-		  "somebody is changing the stack (UPDATE_IN_PROGRESS)" },
-		{ "backend counter\ndrifted f\n", "somebody changed the code of f" },
-		{ "backend counter\ndrifted f\ndrifted g\ndrifted h\n",
-		  "somebody changed the code of f, and 2 more" },
-		{ "backend counter\nknows absent\n" DIFFERS,
-		  "there is no such stack yet" },
-		{ "backend counter\nknows paths\n" DIFFERS, NULL },
-		{ "backend counter\nknows paths\nchanged 1 back/a.py\n",
-		  "back/a.py changed" },
-		{ "backend counter\nknows paths\nchanged 2 back/a.py\n",
-		  "2 files changed, back/a.py among them" },
-		{ "backend counter\nknows paths\nno-base\n",
-		  "there is no commit to compare with" },
-		{ "backend mailer\n", NULL },
-		{ "backend mailer\ncode new old\n",
-		  "its code differs from what is live" },
-		{ "backend mailer\ncode absent old\n",
-		  "its code is compared once its requirements are installed, which a "
-		  "dry run does not do" },
-		/* A function has no template, no parameters and no status. */
-		{ "backend mailer\n" DIFFERS "parameter A 1 2\nstatus X\n", NULL },
-		{ "backend mailer\nknows paths\nchanged 1 mail/a.py\ncode x x\n",
-		  "mail/a.py changed" },
-	};
-
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+	for (size_t i = 0; i < sizeof(reasons) / sizeof(*reasons); i++) {
 		CLEANUP(buf) struct buf text = BUF_INIT(4096);
 		const struct plan_backend *b;
 		struct plan_case c;
 
-		buf_printf(&text, "%s%s", CONFIG, cases[i].backend);
+		buf_printf(&text, "%s%s", CONFIG, reasons[i].backend);
 		read_case(&c, text.data);
 		assert_int_equal(c.outcome.plan.backends.len, 1);
 		b = &c.outcome.plan.backends.items[0];
-		if (!str_eq(b->why, cases[i].why))
-			fail_msg("%s\n\"%s\" is not \"%s\"", cases[i].backend, b->why,
-				 cases[i].why);
+		if (!str_eq(b->why, reasons[i].why))
+			fail_msg("%s\n\"%s\" is not \"%s\"", reasons[i].backend, b->why,
+				 reasons[i].why);
 		assert_int_equal(b->verdict,
-				 cases[i].why ? BACKEND_DEPLOY : BACKEND_SAME);
+				 reasons[i].why ? BACKEND_DEPLOY : BACKEND_SAME);
 		assert_int_equal(b->creates,
-				 strstr(cases[i].backend, "knows absent") != NULL);
-		assert_int_equal(c.outcome.plan.steps.len, cases[i].why != NULL);
+				 strstr(reasons[i].backend, "knows absent") != NULL);
+		assert_int_equal(c.outcome.plan.steps.len, reasons[i].why != NULL);
 		plan_case_release(&c);
 	}
 }
