@@ -250,7 +250,7 @@ struct backend_input {
 	/* a function, KNOW_LIVE */
 	const char *sha256; /* of the archive; NULL: not known before it is built */
 	const char *live_sha256;   /* what runs: with an alias, its version */
-	const char *latest_sha256; /* what would be published */
+	const char *latest_sha256; /* what would be published; NULL: that, too */
 	const char *update;        /* how the last update ended; "" or NULL: not told */
 	/* KNOW_PATHS */
 	bool has_base;

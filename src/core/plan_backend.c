@@ -110,7 +110,7 @@ static const char *function_why(const struct backend_input *in)
 		       "which a dry run does not do";
 	if (!str_eq(in->sha256, in->live_sha256))
 		return "its code differs from what is live";
-	if (!str_eq(in->sha256, in->latest_sha256))
+	if (in->latest_sha256 && !str_eq(in->sha256, in->latest_sha256))
 		return "its code differs from what is not published yet";
 	if (str_eq(in->update, "Failed"))
 		return "its last update failed";
