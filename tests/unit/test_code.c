@@ -723,6 +723,12 @@ static void a_failure_of_pip_is_explained(void **state)
 	assert_int_equal(zip_with_ours(f, &zip), -1);
 	assert_error(f, ERR_IO, "fn: pip: no wheel of tiny==9 for python3.13 on arm64");
 	error_clear(&f->err);
+	/* What the first one said is not the second one's fault. */
+	fake_python(f, "python3.13", "echo '/x: No module named pip' >&2; exit 1");
+	fake_python(f, "python3", "echo 'ERROR: the disk is full' >&2; exit 1");
+	assert_int_equal(zip_with_ours(f, &zip), -1);
+	assert_error(f, ERR_IO, "fn: pip: the disk is full");
+	error_clear(&f->err);
 	f->cancelled = 1;
 	assert_int_equal(zip_with_ours(f, &zip), -1);
 	assert_int_equal(f->err.code, ERR_CANCELLED);
