@@ -12,7 +12,7 @@
 #include "io/random.h"
 
 /* A job's outputs may take 1 MiB together, in UTF-16; and what is handed on to a program in a
- * variable may take 128 KiB. Longer plans and lists of paths are cut. */
+ * variable may take 128 KiB. Longer plans and lists are cut. */
 enum { LONG_OUTPUT_MAX = 120000, OUTPUTS_MAX = 1 << 20 };
 /* The runner shows ten warnings of a step, and cuts them at 4,096 characters. */
 enum { WARNINGS_MOST = 10, WARNING_MAX = 8192 };
@@ -185,7 +185,7 @@ static void put_plan(struct buf *out, const struct outcome *o)
 
 static void put_stacks(struct buf *out, const struct outcome *o)
 {
-	report_outputs_json(o, out);
+	(void)report_outputs_json(o, LONG_OUTPUT_MAX, out); /* those that fit */
 }
 
 static void put_backend(struct buf *out, const struct outcome *o)

@@ -55,8 +55,9 @@ void report_result_json(const struct outcome *o, struct buf *out);
  * array. Returns how many were left out for max_bytes. */
 size_t report_patterns_json(const struct outcome *o, size_t max_bytes, struct buf *out);
 
-/* The outputs of all stacks, as a JSON object: {"backend": {"Output": "value"}}. */
-void report_outputs_json(const struct outcome *o, struct buf *out);
+/* The outputs of all stacks, as a JSON object: {"backend": {"Output": "value"}}. Returns how
+ * many were left out for max_bytes. */
+size_t report_outputs_json(const struct outcome *o, size_t max_bytes, struct buf *out);
 
 /* GitHub's job summary; cut at a size that the runner accepts. compare_url is what a pair
  * of commits ("a...b") is appended to; NULL: no links. */

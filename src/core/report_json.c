@@ -343,16 +343,51 @@ static void put_backends(struct json_writer *w, const struct outcome *o)
 	json_close(w, ']');
 }
 
-void report_outputs_json(const struct outcome *o, struct buf *out)
+/* Those that fit before end; returns how many do not. */
+static size_t put_outputs(struct json_writer *w, const struct stack_output_list *list,
+			  size_t end)
+{
+	CLEANUP(buf) struct buf item = BUF_INIT(ITEM_MAX);
+	size_t left = 0;
+
+	json_open(w, '{');
+	for (size_t i = 0; i < list->len; i++) {
+		struct json_writer one = JSON_WRITER_INIT(&item);
+
+		buf_clear(&item);
+		json_put_str(&one, list->items[i].name);
+		json_put_str(&one, list->items[i].value);
+		/* A comma and a colon, and what closes both objects. */
+		if (item.overflowed || w->out->len + item.len + 4 > end)
+			left++;
+		else
+			json_member(w, list->items[i].name, list->items[i].value);
+	}
+	json_close(w, '}');
+	return left;
+}
+
+size_t report_outputs_json(const struct outcome *o, size_t max_bytes, struct buf *out)
 {
 	struct json_writer w = JSON_WRITER_INIT(out);
+	size_t end = out->len + max_bytes;
+	size_t left = 0;
 
 	json_open(&w, '{');
-	for (size_t i = 0; i < o->backends.len; i++)
-		if (o->backends.items[i].outputs.len)
-			member_outputs(&w, o->backends.items[i].backend->name,
-				       &o->backends.items[i].outputs);
+	for (size_t i = 0; i < o->backends.len; i++) {
+		const struct backend_outcome *b = &o->backends.items[i];
+
+		if (!b->outputs.len)
+			continue;
+		if (out->len + strlen(b->backend->name) + strlen(",\"\":{}}") > end) {
+			left += b->outputs.len;
+			continue;
+		}
+		json_key(&w, b->backend->name);
+		left += put_outputs(&w, &b->outputs, end);
+	}
 	json_close(&w, '}');
+	return left;
 }
 
 static void put_invalidations(struct json_writer *w, const struct outcome *o)

@@ -294,7 +294,7 @@ static int read_line(struct reader *r, const char *line);
 
 static int read_many(struct reader *r)
 {
-	CLEANUP(buf) struct buf line = BUF_INIT(4096);
+	CLEANUP(buf) struct buf line = BUF_INIT(16384);
 	const char *pattern = arena_strdup(&r->c->arena, rest(r, 2));
 	int64_t n = 0;
 
@@ -308,6 +308,8 @@ static int read_many(struct reader *r)
 			else
 				buf_char(&line, *c);
 		}
+		if (line.overflowed)
+			return plan_case_wrong(r, "the line is too long");
 		if (read_line(r, line.data) < 0)
 			return -1;
 	}

@@ -30,6 +30,15 @@ enum { TEXT_MAX = 16 << 20, OUTPUTS_MOST = 32 };
 	"file same same\n"                                      \
 	"object same same\n"
 
+#define BACKENDS                           \
+	"config\n"                         \
+	"backends:\n"                      \
+	"  a: { path: a, stack: sa }\n"    \
+	"  b: { path: b, function: fb }\n" \
+	"  c: { path: c, stack: sc }\n"    \
+	"end\n"                            \
+	"head b\n"
+
 /* What the runner makes of an output file, by its own rules (FileCommandManager): "name=value",
  * or "name<<DELIMITER", lines, and the delimiter in a line by itself. */
 struct outputs {
@@ -403,6 +412,80 @@ static void test_github__outputs_of_other_ends(void **state)
 	}
 }
 
+static void test_github__outputs_of_backends(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *deployed;
+		const char *outputs;
+	} cases[] = {
+		{ BACKENDS
+		  "backend a\nknows absent\nbecame created\n"
+		  "new-output Url https://x.example/\nnew-output N \\n\"1\"\ndone\n",
+		  "true",
+		  "{\"a\":{\"Url\":\"https://x.example/\",\"N\":\"\\n\\\"1\\\"\"}}" },
+		{ BACKENDS "backend b\ncode new old\nbecame updated\ndone\n", "true",
+		  "{}" },
+		/* of stacks that were only read, too */
+		{ BACKENDS "backend a\noutput X 1\nbackend b\nbackend c\noutput Y 2\n"
+			   "nothing\n",
+		  "false", "{\"a\":{\"X\":\"1\"},\"c\":{\"Y\":\"2\"}}" },
+		{ BACKENDS "backend a\ntemplate x y\nbecame confirmed\ndone\n", "false",
+		  "{}" },
+		/* a dry run tells what it would do */
+		{ BACKENDS "backend a\ntemplate x y\noutput X 1\nplanned\n", "true",
+		  "{\"a\":{\"X\":\"1\"}}" },
+		{ BACKENDS "backend a\nplanned\n", "false", "{}" },
+		/* one is done, and the next fails */
+		{ BACKENDS "backend a\ntemplate x y\nbecame updated\n"
+			   "backend c\ntemplate x y\nbecame failed\nfailed 1\n"
+			   "fails-with service x\n",
+		  "true", "{}" },
+		{ BACKENDS "backend c\ntemplate x y\nbecame failed\noutput X 1\n"
+			   "failed 0\nfails-with service x\n",
+		  "false", "{\"c\":{\"X\":\"1\"}}" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct reported r = REPORTED_INIT;
+
+		report_case(cases[i].text, NULL, &r);
+		if (!str_eq(output(&r.outputs, "backend-deployed"), cases[i].deployed))
+			fail_msg("%zu: %s", i, output(&r.outputs, "backend-deployed"));
+		if (!str_eq(output(&r.outputs, "stack-outputs"), cases[i].outputs))
+			fail_msg("%zu: %s", i, output(&r.outputs, "stack-outputs"));
+		assert_string_equal(output(&r.outputs, "changed"), cases[i].deployed);
+		reported_release(&r);
+	}
+}
+
+/* A stack may have 200 outputs of 1,024 characters: that must not fail a deploy. */
+static void test_github__many_stack_outputs_are_cut(void **state)
+{
+	CLEANUP(buf) struct buf value = BUF_INIT(4096);
+	CLEANUP(buf) struct buf text = BUF_INIT(TEXT_MAX);
+	struct reported r = REPORTED_INIT;
+	struct json_doc *doc = NULL;
+	struct error err = ERROR_INIT;
+	const char *outputs;
+
+	(void)state;
+	for (size_t i = 0; i < 1024; i++)
+		buf_str(&value, "\\x01");
+	buf_printf(&text,
+		   BACKENDS "backend a\nmany 200 output Out%% %s\n"
+			    "backend c\nmany 200 output Out%% %s\nnothing\n",
+		   value.data, value.data);
+	report_case(text.data, NULL, &r);
+	outputs = output(&r.outputs, "stack-outputs");
+	assert_true(strlen(outputs) <= 120000 && strlen(outputs) > 100000);
+	assert_int_equal(json_parse(outputs, strlen(outputs), &doc, &err), 0);
+	assert_non_null(json_get(json_get(json_root(doc), "a"), "Out1"));
+	json_doc_free(doc);
+	reported_release(&r);
+}
+
 /* A job's outputs may have 1 MiB in UTF-16, and a program's variable 128 KiB. */
 static void test_github__long_outputs_are_cut(void **state)
 {
@@ -500,6 +583,8 @@ int main(void)
 		cmocka_unit_test(test_github__delimiters_are_never_the_same),
 		cmocka_unit_test(test_github__a_deploy_reports_all_outputs),
 		cmocka_unit_test(test_github__outputs_of_other_ends),
+		cmocka_unit_test(test_github__outputs_of_backends),
+		cmocka_unit_test(test_github__many_stack_outputs_are_cut),
 		cmocka_unit_test(test_github__long_outputs_are_cut),
 		cmocka_unit_test(test_github__no_files_no_output),
 		cmocka_unit_test(test_github__links_only_to_what_looks_like_github),

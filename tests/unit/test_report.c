@@ -234,6 +234,61 @@ static void test_report__rows_are_limited_and_counted(void **state)
 	plan_case_release(&c);
 }
 
+static const struct resource_change some_changes[] = {
+	{ "Modify", "A", "AWS::X::Y", "False" },
+	{ "Modify", "B", "AWS::X::Y", "True" },
+	{ "Remove", "C", "AWS::X::Y", "" },
+};
+
+static void test_report__resources_are_limited_and_counted(void **state)
+{
+	static const struct {
+		size_t max_rows;
+		const char *shown;
+	} cases[] = {
+		{ 0, "  backend b: 3 resources\n      modify   A (AWS::X::Y)\n"
+		     "      REPLACE  B (AWS::X::Y)\n      remove   C (AWS::X::Y)\n" },
+		{ 3, "  backend b: 3 resources\n      modify   A (AWS::X::Y)\n"
+		     "      REPLACE  B (AWS::X::Y)\n      remove   C (AWS::X::Y)\n" },
+		{ 1, "  backend b: 3 resources\n      modify   A (AWS::X::Y)\n"
+		     "    ... and 2 more\n" },
+	};
+	const struct backend backend = { .name = "b" };
+	const struct resource_list one = { .items = (void *)(uintptr_t)some_changes,
+					   .len = 1 };
+	const struct resource_list all = { .items = (void *)(uintptr_t)some_changes,
+					   .len = 3 };
+	CLEANUP(buf) struct buf out = BUF_INIT(TEXT_MAX);
+	struct report_style style = { .color = false };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		buf_clear(&out);
+		style.max_rows = cases[i].max_rows;
+		report_resources_text(&backend, &all, &style, &out);
+		assert_string_equal(out.data, cases[i].shown);
+	}
+	buf_clear(&out);
+	report_resources_text(&backend, &one, &style, &out);
+	assert_true(str_starts(out.data, "  backend b: 1 resource\n"));
+}
+
+/* What may lose data is red. */
+static void test_report__replacements_are_loud(void **state)
+{
+	const struct backend backend = { .name = "b" };
+	const struct resource_list all = { .items = (void *)(uintptr_t)some_changes,
+					   .len = 3 };
+	CLEANUP(buf) struct buf out = BUF_INIT(TEXT_MAX);
+	struct report_style style = { .color = true };
+
+	(void)state;
+	report_resources_text(&backend, &all, &style, &out);
+	assert_non_null(strstr(out.data, "\033[33mmodify  \033[0m A"));
+	assert_non_null(strstr(out.data, "\033[31mREPLACE \033[0m B"));
+	assert_non_null(strstr(out.data, "\033[31mremove  \033[0m C"));
+}
+
 /* JSON */
 
 static void test_report__a_dry_run_names_every_step(void **state)
@@ -461,6 +516,170 @@ static void test_report__progress(void **state)
 	json_doc_free(doc);
 }
 
+static void test_report__resources_in_progress(void **state)
+{
+	const struct backend backend = { .name = "b" };
+	const struct resource_list all = { .items = (void *)(uintptr_t)some_changes,
+					   .len = 3 };
+	CLEANUP(buf) struct buf out = BUF_INIT(65536);
+	const struct json *resources;
+	struct json_doc *doc;
+
+	(void)state;
+	report_resources_json(&backend, &all, &out);
+	doc = parse_line(&out, "progress");
+	assert_string_equal(json_str(json_get(json_root(doc), "backend")), "b");
+	resources = json_get(json_root(doc), "resources");
+	assert_int_equal(json_len(resources), 3);
+	assert_string_equal(json_str(json_get(json_at(resources, 1), "name")), "B");
+	assert_string_equal(json_str(json_get(json_at(resources, 1), "action")),
+			    "Modify");
+	assert_string_equal(json_str(json_get(json_at(resources, 1), "replacement")),
+			    "True");
+	assert_string_equal(json_str(json_get(json_at(resources, 2), "resource_type")),
+			    "AWS::X::Y");
+	json_doc_free(doc);
+}
+
+#define BACKENDS                           \
+	"config\n"                         \
+	"backends:\n"                      \
+	"  a: { path: a, stack: sa }\n"    \
+	"  b: { path: b, function: fb }\n" \
+	"  c: { path: c, stack: sc }\n"    \
+	"end\n"                            \
+	"head b\n"
+
+static const struct json *nth(const struct json_doc *doc, const char *list, size_t i)
+{
+	return json_at(json_get(json_root(doc), list), i);
+}
+
+static void assert_member(const struct json *v, const char *key, const char *wanted)
+{
+	const char *is = json_str(json_get(v, key));
+
+	if (!str_eq(is, wanted))
+		fail_msg("%s: %s is not %s", key, is, wanted);
+}
+
+static void test_report__backends_of_a_plan(void **state)
+{
+	static const char text[] = BACKENDS "backend a\nknows absent\n"
+					    "backend b\ncode new old\nnewer\n"
+					    "backend c\nknows later a\npreview\n";
+	CLEANUP(buf) struct buf out = BUF_INIT(65536);
+	struct plan_case c;
+	struct json_doc *doc;
+
+	(void)state;
+	read_case(&c, text);
+	report_plan_json(&c.outcome.plan, 0, &out);
+	doc = parse_line(&out, "plan");
+	assert_int_equal(json_len(json_get(json_root(doc), "backends")), 3);
+	assert_member(nth(doc, "backends", 0), "verdict", "deploy");
+	assert_member(nth(doc, "backends", 0), "kind", "template");
+	assert_member(nth(doc, "backends", 0), "target", "sa");
+	assert_true(json_is_true(json_get(nth(doc, "backends", 0), "creates")));
+	assert_null(json_get(nth(doc, "backends", 0), "resources"));
+	assert_member(nth(doc, "backends", 1), "verdict", "left-alone");
+	assert_member(nth(doc, "backends", 1), "kind", "function");
+	assert_member(nth(doc, "backends", 1), "why", "a newer commit is deployed");
+	assert_member(nth(doc, "backends", 2), "verdict", "later");
+	/* There is a list where there was a change set, be it empty. */
+	assert_int_equal(json_type(json_get(nth(doc, "backends", 2), "resources")),
+			 JSON_ARRAY);
+	assert_int_equal(json_len(json_get(json_root(doc), "steps")), 1);
+	assert_member(nth(doc, "steps", 0), "backend", "a");
+	assert_member(nth(doc, "steps", 0), "target", "sa");
+	assert_null(json_get(nth(doc, "steps", 0), "site"));
+	json_doc_free(doc);
+	plan_case_release(&c);
+}
+
+static void test_report__backends_of_a_result(void **state)
+{
+	static const char text[] = BACKENDS
+		"backend a\nknows absent\nbecame created 1500\n"
+		"change Add X AWS::X::Y\nnew-output Url https://x.example\n"
+		"backend b\ncode new old\nbecame failed 20\nreason it\n"
+		"backend c\noutput O v\noutput P w\n"
+		"failed 1\nfails-with service it\n";
+	CLEANUP(buf) struct buf out = BUF_INIT(65536);
+	struct plan_case c;
+	struct json_doc *doc;
+	const struct json *b;
+
+	(void)state;
+	read_case(&c, text);
+	report_result_json(&c.outcome, &out);
+	doc = parse_line(&out, "result");
+	assert_true(json_is_true(json_get(json_root(doc), "changed")));
+	b = nth(doc, "backends", 0);
+	assert_member(b, "status", "created");
+	assert_int_equal(number(b, "duration_ms"), 1500);
+	assert_int_equal(json_len(json_get(b, "resources")), 1);
+	assert_member(json_get(b, "outputs"), "Url", "https://x.example");
+	assert_null(json_get(b, "error"));
+	assert_null(json_get(b, "version"));
+	b = nth(doc, "backends", 1);
+	assert_member(b, "status", "failed");
+	assert_member(b, "error", "it");
+	assert_member(b, "target", "fb");
+	/* One that was only read tells what it puts out. */
+	b = nth(doc, "backends", 2);
+	assert_member(b, "status", "pending");
+	assert_member(json_get(b, "outputs"), "P", "w");
+	json_doc_free(doc);
+	plan_case_release(&c);
+}
+
+/* How many outputs a JSON object of outputs has. */
+static size_t count_outputs(const struct json *v)
+{
+	static const char *const names[] = { "a", "c" };
+	size_t n = 0;
+
+	for (size_t i = 0; i < 2; i++) {
+		const struct json *outputs = json_get(v, names[i]);
+
+		for (int k = 1; k <= 20; k++) {
+			CLEANUP(buf) struct buf name = BUF_INIT(64);
+
+			buf_printf(&name, "Out%d", k);
+			n += json_get(outputs, name.data) != NULL;
+		}
+	}
+	return n;
+}
+
+static void test_report__outputs_that_fit(void **state)
+{
+	static const char text[] = BACKENDS "backend a\n"
+					    "many 20 output Out% some\\n\"value\"\n"
+					    "backend b\n"
+					    "backend c\nmany 20 output Out% x\ndone\n";
+	struct plan_case c;
+
+	(void)state;
+	read_case(&c, text);
+	for (size_t most = 2; most < 1200; most += 7) {
+		CLEANUP(buf) struct buf out = BUF_INIT(TEXT_MAX);
+		struct json_doc *doc;
+		size_t left;
+
+		buf_str(&out, ""); /* what stands before does not count */
+		left = report_outputs_json(&c.outcome, most, &out);
+		assert_true(out.len <= most);
+		doc = parse(&out);
+		assert_int_equal(count_outputs(json_root(doc)) + left, 40);
+		assert_true(left == 0 || out.len + 40 > most);
+		assert_true(left == 0 || most < 1000);
+		json_doc_free(doc);
+	}
+	plan_case_release(&c);
+}
+
 /* Summaries */
 
 /* What is opened is closed, and the rows of tables are whole. */
@@ -518,6 +737,33 @@ static void test_report__a_long_summary_is_cut_and_says_so(void **state)
 	plan_case_release(&c);
 }
 
+static void test_report__long_lists_of_resources_are_cut(void **state)
+{
+	CLEANUP(buf) struct buf name = BUF_INIT(4096);
+	CLEANUP(buf) struct buf text = BUF_INIT(TEXT_MAX);
+	CLEANUP(buf) struct buf out = BUF_INIT(TEXT_MAX);
+	struct plan_case c;
+
+	(void)state;
+	for (size_t i = 0; i < 250; i++)
+		buf_str(&name, "\\x01\\x02|");
+	buf_printf(&text,
+		   BACKENDS
+		   "backend a\nknows absent\nbecame created\n"
+		   "many 500 change Add %%%s X\n"
+		   "backend c\ntemplate a b\nmany 500 preview Modify %%%s X True\n"
+		   "failed 1\nfails-with service x\n",
+		   name.data, name.data);
+	read_case(&c, text.data);
+	report_summary(&c.outcome, NULL, &out);
+	assert_true(out.len < RUNNER_MAX);
+	assert_sound(&out);
+	assert_int_equal(count(out.data, "\n... and "), 2);
+	assert_int_equal(count(out.data, "<details><summary>500 resources</summary>"), 2);
+	assert_true(count(out.data, "| **REPLACE** |") > 2);
+	plan_case_release(&c);
+}
+
 static void test_report__costs(void **state)
 {
 	static const struct {
@@ -560,6 +806,8 @@ int main(void)
 		cmocka_unit_test(test_report__sizes),
 		cmocka_unit_test(test_report__colors_only_when_asked),
 		cmocka_unit_test(test_report__rows_are_limited_and_counted),
+		cmocka_unit_test(test_report__resources_are_limited_and_counted),
+		cmocka_unit_test(test_report__replacements_are_loud),
 		cmocka_unit_test(test_report__a_dry_run_names_every_step),
 		cmocka_unit_test(test_report__a_long_plan_is_cut_and_says_so),
 		cmocka_unit_test(test_report__patterns_that_fit),
@@ -567,7 +815,12 @@ int main(void)
 		cmocka_unit_test(test_report__the_result_tells_how_it_ended),
 		cmocka_unit_test(test_report__a_head_that_is_not_known_is_null),
 		cmocka_unit_test(test_report__progress),
+		cmocka_unit_test(test_report__resources_in_progress),
+		cmocka_unit_test(test_report__backends_of_a_plan),
+		cmocka_unit_test(test_report__backends_of_a_result),
+		cmocka_unit_test(test_report__outputs_that_fit),
 		cmocka_unit_test(test_report__a_long_summary_is_cut_and_says_so),
+		cmocka_unit_test(test_report__long_lists_of_resources_are_cut),
 		cmocka_unit_test(test_report__costs),
 	};
 
