@@ -140,6 +140,80 @@ static void test_display__text(void **state)
 	capture_release(&c);
 }
 
+/* The changes of a stack, as they come up, and how long it is waited for. */
+static void play_backend(const struct options *o, struct capture *c)
+{
+	static struct resource_change changes[50];
+	const struct resource_list list = { .items = changes, .len = 50 };
+	const struct backend backend = { .name = "counter" };
+	struct clock_fake clock;
+	struct display d;
+	const struct progress *p;
+
+	for (size_t i = 0; i < 50; i++)
+		changes[i] = (struct resource_change){ "Add", "##[error]x", "A::B", "" };
+	capture_start(c);
+	display_init(&d, o, NULL);
+	clock_fake_init(&clock, 1000000);
+	d.clock = &clock.clock;
+	p = &d.progress;
+	p->resources(p->ctx, &backend, &list);
+	for (int i = 0; i < 25; i++) {
+		CLEANUP(buf) struct buf text = BUF_INIT(64);
+
+		buf_printf(&text, "stack s: %d s", i);
+		p->waiting(p->ctx, text.data);
+		clock.now_ms += 1000;
+	}
+	p->waiting(p->ctx, "stack t: 0 s");
+	display_end_line(&d);
+	capture_stop(c);
+}
+
+static void test_display__resources(void **state)
+{
+	static const struct {
+		struct options options;
+		size_t rows;
+		size_t waits;
+	} cases[] = {
+		/* a log: now and then, and whatever is new at once */
+		{ { .color = "auto" }, 40, 4 },
+		{ { .color = "auto", .verbose = true }, 50, 4 },
+		{ { .color = "auto", .quiet = true }, 0, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct capture c;
+
+		play_backend(&cases[i].options, &c);
+		assert_int_equal(count(c.out.data, "      add "), cases[i].rows);
+		assert_int_equal(count(c.err.data, "  stack "), cases[i].waits);
+		assert_no_commands(c.out.data);
+		if (cases[i].rows)
+			assert_true(str_starts(c.out.data,
+					       "  backend counter: 50 resources\n"));
+		capture_release(&c);
+	}
+}
+
+static void test_display__resources_in_json(void **state)
+{
+	const struct options o = { .color = "auto", .json = true };
+	struct capture c;
+
+	(void)state;
+	play_backend(&o, &c);
+	assert_true(str_starts(c.out.data,
+			       "{\"v\":1,\"type\":\"progress\",\"backend\":\"counter\","
+			       "\"resources\":["));
+	/* Each second's. */
+	assert_int_equal(count(c.out.data, "\"waiting\":"), 26);
+	assert_string_equal(c.err.data, "");
+	capture_release(&c);
+}
+
 static void test_display__verbose_shows_all(void **state)
 {
 	const struct options o = { .color = "auto", .verbose = true };
@@ -290,6 +364,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_display__text),
+		cmocka_unit_test(test_display__resources),
+		cmocka_unit_test(test_display__resources_in_json),
 		cmocka_unit_test(test_display__verbose_shows_all),
 		cmocka_unit_test(test_display__quiet_is_quiet),
 		cmocka_unit_test(test_display__json_is_alone_on_stdout),
