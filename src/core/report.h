@@ -33,8 +33,8 @@ void report_outcome_text(const struct outcome *o, const struct report_style *sty
 
 /* One JSON line each, with "v": 1 and "type"; docs/json.md tells programs about them. */
 
-/* A plan of more than max_bytes (0: no limit) goes without its last steps and notes, and says
- * how many there were. */
+/* A plan of more than max_bytes (0: no limit) goes without its last steps, notes and changes of
+ * resources, and says how many there were. */
 void report_plan_json(const struct plan *p, size_t max_bytes, struct buf *out);
 void report_step_json(const struct plan *p, size_t step,
 		      const struct step_outcome *outcome, struct buf *out);

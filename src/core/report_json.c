@@ -84,22 +84,40 @@ static const char *backend_kind(const struct backend *b)
 	return b->kind == BACKEND_FUNCTION ? "function" : "template";
 }
 
-static void member_resources(struct json_writer *w, const struct resource_list *list)
+static void put_resource(struct json_writer *w, const struct resource_change *c)
 {
-	json_key(w, "resources");
-	json_open(w, '[');
-	for (size_t i = 0; i < list->len; i++) {
-		json_open(w, '{');
-		json_member(w, "action", list->items[i].action);
-		json_member(w, "name", list->items[i].name);
-		json_member(w, "resource_type", list->items[i].type);
-		json_member(w, "replacement", list->items[i].replacement);
-		json_close(w, '}');
-	}
-	json_close(w, ']');
+	json_open(w, '{');
+	json_member(w, "action", c->action);
+	json_member(w, "name", c->name);
+	json_member(w, "resource_type", c->type);
+	json_member(w, "replacement", c->replacement);
+	json_close(w, '}');
 }
 
-static void put_backend(struct json_writer *w, const struct plan_backend *b)
+/* As many as fit before end (0: any number). */
+static void member_resources(struct json_writer *w, const struct resource_list *list,
+			     size_t end)
+{
+	CLEANUP(buf) struct buf item = BUF_INIT(ITEM_MAX);
+	size_t i = 0;
+
+	json_key(w, "resources");
+	json_open(w, '[');
+	for (; i < list->len; i++) {
+		struct json_writer one = JSON_WRITER_INIT(&item);
+
+		buf_clear(&item);
+		put_resource(&one, &list->items[i]);
+		if (item.overflowed || (end && w->out->len + item.len > end))
+			break;
+		json_put_raw(w, item.data);
+	}
+	json_close(w, ']');
+	if (i < list->len)
+		json_member_int(w, "resources_left_out", (int64_t)(list->len - i));
+}
+
+static void put_backend(struct json_writer *w, const struct plan_backend *b, size_t end)
 {
 	static const char *const verdicts[] = {
 		[BACKEND_SAME] = "unchanged",
@@ -116,7 +134,7 @@ static void put_backend(struct json_writer *w, const struct plan_backend *b)
 	json_member(w, "why", b->why);
 	json_member_bool(w, "creates", b->creates);
 	if (b->previewed)
-		member_resources(w, &b->resources);
+		member_resources(w, &b->resources, end);
 	json_close(w, '}');
 }
 
@@ -224,6 +242,7 @@ static size_t put_list(struct json_writer *w, const struct plan *p, put_item put
 void report_plan_json(const struct plan *p, size_t max_bytes, struct buf *out)
 {
 	struct json_writer w = JSON_WRITER_INIT(out);
+	size_t backends_end = max_bytes ? out->len + max_bytes / 4 : 0;
 	size_t notes_end = max_bytes ? out->len + max_bytes / 2 : 0;
 	size_t steps_end = max_bytes ? out->len + max_bytes - LINE_END_MOST : 0;
 	size_t left;
@@ -235,7 +254,7 @@ void report_plan_json(const struct plan *p, size_t max_bytes, struct buf *out)
 	json_key(&w, "backends");
 	json_open(&w, '[');
 	for (size_t i = 0; i < p->backends.len; i++)
-		put_backend(&w, &p->backends.items[i]);
+		put_backend(&w, &p->backends.items[i], backends_end);
 	json_close(&w, ']');
 	json_key(&w, "sites");
 	json_open(&w, '[');
@@ -302,7 +321,7 @@ void report_resources_json(const struct backend *backend,
 
 	open_line(&w, "progress");
 	json_member(&w, "backend", backend->name);
-	member_resources(&w, changes);
+	member_resources(&w, changes, 0);
 	close_line(&w);
 }
 
@@ -323,7 +342,7 @@ static void put_backend_outcome(struct json_writer *w, const struct backend_outc
 	json_member(w, "kind", backend_kind(b->backend));
 	json_member(w, "target", b->target);
 	json_member(w, "status", backend_status_name(b->status));
-	member_resources(w, &b->changes);
+	member_resources(w, &b->changes, 0);
 	member_outputs(w, "outputs", &b->outputs);
 	json_member_int(w, "repaired", (int64_t)b->repaired);
 	if (b->version)

@@ -70,6 +70,20 @@ static int64_t number(const struct json *v, const char *key)
 	return n;
 }
 
+#define BACKENDS                           \
+	"config\n"                         \
+	"backends:\n"                      \
+	"  a: { path: a, stack: sa }\n"    \
+	"  b: { path: b, function: fb }\n" \
+	"  c: { path: c, stack: sc }\n"    \
+	"end\n"                            \
+	"head b\n"
+
+static const struct json *nth(const struct json_doc *doc, const char *list, size_t i)
+{
+	return json_at(json_get(json_root(doc), list), i);
+}
+
 static size_t count(const char *text, const char *part)
 {
 	size_t n = 0;
@@ -370,6 +384,45 @@ static void test_report__a_long_plan_is_cut_and_says_so(void **state)
 	plan_case_release(&c);
 }
 
+static void test_report__a_long_list_of_resources_is_cut_and_says_so(void **state)
+{
+	static const char text[] = BACKENDS
+		"backend a\ntemplate x y\n"
+		"many 500 preview Add SomeResourceWithALongName% AWS::SNS::Topic\n"
+		"backend c\ntemplate x y\n"
+		"many 500 preview Add SomeResourceWithALongName% AWS::SNS::Topic\n"
+		"many 300 note warning so and so and so and so and so and so %\n";
+	static const size_t limits[] = { 4000, 120000, 0 };
+	struct plan_case c;
+
+	(void)state;
+	read_case(&c, text);
+	for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++) {
+		CLEANUP(buf) struct buf out = BUF_INIT(TEXT_MAX);
+		struct json_doc *doc;
+
+		report_plan_json(&c.outcome.plan, limits[i], &out);
+		assert_true(!limits[i] || out.len <= limits[i]);
+		doc = parse_line(&out, "plan");
+		for (size_t k = 0; k < 2; k++) {
+			const struct json *b = nth(doc, "backends", k);
+			size_t n = json_len(json_get(b, "resources"));
+
+			if (n < 500)
+				assert_int_equal(number(b, "resources_left_out"),
+						 500 - n);
+			else
+				assert_null(json_get(b, "resources_left_out"));
+			assert_true(limits[i] || n == 500);
+		}
+		/* They leave room for what comes behind them. */
+		assert_true(json_len(json_get(json_root(doc), "notes")) > 0);
+		assert_int_equal(json_len(json_get(json_root(doc), "steps")), 2);
+		json_doc_free(doc);
+	}
+	plan_case_release(&c);
+}
+
 static void test_report__patterns_that_fit(void **state)
 {
 	struct plan_case c;
@@ -539,20 +592,6 @@ static void test_report__resources_in_progress(void **state)
 	assert_string_equal(json_str(json_get(json_at(resources, 2), "resource_type")),
 			    "AWS::X::Y");
 	json_doc_free(doc);
-}
-
-#define BACKENDS                           \
-	"config\n"                         \
-	"backends:\n"                      \
-	"  a: { path: a, stack: sa }\n"    \
-	"  b: { path: b, function: fb }\n" \
-	"  c: { path: c, stack: sc }\n"    \
-	"end\n"                            \
-	"head b\n"
-
-static const struct json *nth(const struct json_doc *doc, const char *list, size_t i)
-{
-	return json_at(json_get(json_root(doc), list), i);
 }
 
 static void assert_member(const struct json *v, const char *key, const char *wanted)
@@ -810,6 +849,8 @@ int main(void)
 		cmocka_unit_test(test_report__replacements_are_loud),
 		cmocka_unit_test(test_report__a_dry_run_names_every_step),
 		cmocka_unit_test(test_report__a_long_plan_is_cut_and_says_so),
+		cmocka_unit_test(
+			test_report__a_long_list_of_resources_is_cut_and_says_so),
 		cmocka_unit_test(test_report__patterns_that_fit),
 		cmocka_unit_test(test_report__only_accepted_patterns_count),
 		cmocka_unit_test(test_report__the_result_tells_how_it_ended),
