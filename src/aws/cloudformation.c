@@ -368,8 +368,13 @@ int cfn_change_sets_decode(const struct http_response *res, struct arena *arena,
 
 	if (result_of(res, arena, "ListChangeSets", &result, err) < 0)
 		return -1;
-	for (n = xml_child(xml_child(result, "Summaries"), "member"); n; n = xml_next(n))
-		str_list_push(names, text_or(n, "ChangeSetName", ""));
+	for (n = xml_child(xml_child(result, "Summaries"), "member"); n;
+	     n = xml_next(n)) {
+		const char *execution = text_or(n, "ExecutionStatus", "");
+
+		if (!str_starts(execution, "EXECUTE_") && !str_eq(execution, "OBSOLETE"))
+			str_list_push(names, text_or(n, "ChangeSetName", ""));
+	}
 	return 0;
 }
 

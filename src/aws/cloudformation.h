@@ -127,7 +127,8 @@ void cfn_change_set_execute_request(struct aws_request *req, const char *id,
 void cfn_change_set_delete_request(struct aws_request *req, const char *id);
 void cfn_stack_delete_request(struct aws_request *req, const char *stack);
 
-/* The names of a stack's change sets, in the arena; a page is enough to know of others. */
+/* The names of a stack's change sets that were not executed and may be, or be in the making,
+ * in the arena; a page is enough to know of others. */
 void cfn_change_sets_request(struct aws_request *req, const char *stack);
 int cfn_change_sets_decode(const struct http_response *res, struct arena *arena,
 			   struct str_list *names, struct error *err);

@@ -246,10 +246,11 @@ struct backend_input {
 	const struct backend_parameter *parameters;
 	size_t n_parameters;
 	const struct str_list
-		*drifted; /* functions that run other code (--audit), or NULL */
+		*drifted;   /* functions that run other code (--audit), or NULL */
+	size_t n_left_sets; /* change sets of a deploy that died */
 	/* a function, KNOW_LIVE */
-	const char *sha256; /* of the archive; NULL: not known before it is built */
-	const char *live_sha256;   /* what runs: with an alias, its version */
+	const char *sha256;      /* of the archive; NULL: not known before it is built */
+	const char *live_sha256; /* what runs: with an alias, its version */
 	const char *latest_sha256; /* what would be published; NULL: that, too */
 	const char *update;        /* how the last update ended; "" or NULL: not told */
 	/* KNOW_PATHS */

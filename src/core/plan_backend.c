@@ -100,7 +100,11 @@ static const char *stack_why(const struct backend_input *in, struct arena *arena
 	why = parameters_why(in, arena);
 	if (!why)
 		why = status_why(in, arena);
-	return why ? why : drift_why(in, arena);
+	if (!why)
+		why = drift_why(in, arena);
+	if (!why && in->n_left_sets)
+		why = "an unfinished deploy has left a change set behind";
+	return why;
 }
 
 static const char *function_why(const struct backend_input *in)

@@ -71,6 +71,7 @@ void backend_forget_reading(struct backend_work *b)
 	cfn_stack_release(&b->stack);
 	buf_clear(&b->text);
 	str_list_release(&b->drifted);
+	str_list_release(&b->left_sets);
 	arena_release(&b->read_arena);
 	b->exists = false;
 	b->is_busy = false;
@@ -468,6 +469,7 @@ int backend_describe(struct backend_work *b, const struct oid *base,
 		.parameters = b->parameters,
 		.n_parameters = b->parameters ? b->backend->parameters.len : 0,
 		.drifted = &b->drifted,
+		.n_left_sets = b->left_sets.len,
 		.sha256 = b->sha256,
 		.live_sha256 = b->function.code_sha256,
 		.latest_sha256 = b->latest.code_sha256,

@@ -53,6 +53,7 @@ struct backend_work {
 	const char *account;
 	struct backend_parameter *parameters;
 	struct str_list drifted;
+	struct str_list left_sets; /* of a deploy that died */
 };
 
 /* Runs its build command (but in a dry run), and reads and checks its template. */
@@ -78,6 +79,8 @@ const char *backend_output(const struct backend_work *b, const char *name);
 int backend_prepare(struct backend_work *b, const char **waits_for, struct error *err);
 /* Finds the functions of a stack that run other code than its template says. */
 int backend_audit(struct backend_work *b, struct error *err);
+/* Finds the change sets that a deploy which died has left: they could be executed still. */
+int backend_find_left_sets(struct backend_work *b, struct error *err);
 /* Everything for the plan; borrowed from b. Offline, base may be NULL. */
 int backend_describe(struct backend_work *b, const struct oid *base,
 		     const char *waits_for, struct backend_input *out, struct error *err);

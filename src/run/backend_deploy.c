@@ -198,6 +198,25 @@ static int check_code(struct deploying *d, const struct stack_code *codes,
 	return 0;
 }
 
+static int drop_left_sets(struct deploying *d, struct error *err)
+{
+	struct backend_work *b = d->b;
+
+	for (size_t i = 0; i < b->left_sets.len; i++) {
+		CLEANUP(aws_request) struct aws_request req = AWS_REQUEST_INIT;
+		CLEANUP(http_response) struct http_response res = HTTP_RESPONSE_INIT;
+
+		cfn_change_set_delete_request(&req, b->left_sets.items[i]);
+		cfn_change_set_of(&req, b->stack.id);
+		if (watch_send(d->watch, &req, &res, err) < 0)
+			return error_wrap(err,
+					  "stack %s: change set %s of a deploy that "
+					  "died",
+					  backend_target(b), b->left_sets.items[i]);
+	}
+	return 0;
+}
+
 static int deploy_stack(struct deploying *d, struct error *err)
 {
 	struct backend_work *b = d->b;
@@ -208,7 +227,8 @@ static int deploy_stack(struct deploying *d, struct error *err)
 	struct stack_result result = STACK_RESULT_INIT;
 	struct backend_outcome *out;
 
-	if (send_codes(d, codes, err) < 0 || send_template(d, &wish, err) < 0)
+	if (drop_left_sets(d, err) < 0 || send_codes(d, codes, err) < 0 ||
+	    send_template(d, &wish, err) < 0)
 		return -1;
 	if (stack_deploy(&options, &wish, &b->read_arena, &result, err) < 0)
 		return -1;
@@ -325,6 +345,31 @@ int backend_audit(struct backend_work *b, struct error *err)
 		return error_wrap(err, "backend %s", b->backend->name);
 	for (size_t i = 0; i < drift.functions.len; i++)
 		str_list_push(&b->drifted, drift.functions.items[i]);
+	return 0;
+}
+
+/* Whether the name is one that a deploy of ours has given. */
+static bool is_name_of_ours(const char *name)
+{
+	return str_starts(name, "crc-") && strspn(name + 4, "0123456789abcdef") == 32 &&
+	       strlen(name) == 36;
+}
+
+int backend_find_left_sets(struct backend_work *b, struct error *err)
+{
+	CLEANUP(aws_request) struct aws_request req = AWS_REQUEST_INIT;
+	CLEANUP(http_response) struct http_response res = HTTP_RESPONSE_INIT;
+	CLEANUP(str_list) struct str_list names = { 0 };
+
+	if (!b->wanted || !b->exists || b->backend->kind == BACKEND_FUNCTION)
+		return 0;
+	cfn_change_sets_request(&req, b->stack.id);
+	if (aws_send(b->options->aws, &req, &res, err) < 0 ||
+	    cfn_change_sets_decode(&res, &b->read_arena, &names, err) < 0)
+		return error_wrap(err, "change sets of stack %s", backend_target(b));
+	for (size_t i = 0; i < names.len; i++)
+		if (is_name_of_ours(names.items[i]))
+			str_list_push(&b->left_sets, names.items[i]);
 	return 0;
 }
 

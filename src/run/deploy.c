@@ -377,6 +377,8 @@ static int round_trip(struct deploy *d, struct outcome *o, bool *again, struct e
 		return conclude(o, VERDICT_SUPERSEDED);
 	if (!d->options->offline && deploy_look(d, err) < 0)
 		return -1;
+	if (!d->options->offline)
+		deploy_find_left_sets(d);
 	rc = make_plan(d, o, err);
 	deploy_keep_outputs(d, o);
 	if (rc)

@@ -226,6 +226,27 @@ int deploy_check_known(const struct deploy *d, const struct plan *plan, struct e
 
 /* Planning */
 
+static bool any_unfinished(const struct deploy *d)
+{
+	for (size_t i = 0; i < d->n_sites; i++)
+		if (d->sites[i].read.exists && d->sites[i].read.state.journal.is_set)
+			return true;
+	return false;
+}
+
+void deploy_find_left_sets(struct deploy *d)
+{
+	for (size_t i = 0; any_unfinished(d) && i < d->n_backends; i++) {
+		struct error err = ERROR_INIT;
+
+		/* What is left does nothing by itself. */
+		if (backend_find_left_sets(&d->backends[i], &err) < 0)
+			note_list_push(&d->notes,
+				       (struct note){ NOTE_WARNING, SIZE_MAX, NULL,
+						      arena_strdup(&d->arena, err.msg) });
+	}
+}
+
 static bool any_superseded(const struct deploy *d)
 {
 	for (size_t i = 0; i < d->n_sites; i++)

@@ -33,6 +33,8 @@ bool deploy_outputs_moved(struct deploy *d);
 /* ERR_CONFIG: an output is not there, and no deploy will bring it. */
 int deploy_check_known(const struct deploy *d, const struct plan *plan,
 		       struct error *err);
+/* After a deploy that died: finds the change sets that it has left. */
+void deploy_find_left_sets(struct deploy *d);
 /* What the plan has to know of the backends; out has room for all. */
 int deploy_describe_backends(struct deploy *d, struct backend_input *out, size_t *n,
 			     struct error *err);

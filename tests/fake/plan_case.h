@@ -18,6 +18,8 @@
  *     drifted FUNCTION           it runs code that somebody else has put there
  *     code WANTED LIVE           of a function; WANTED: "absent" before it is built
  *     changed N PATH             files, and the first of them
+ *     latest SHA UPDATE          what a function would publish, how its update ended
+ *     left-set                   a change set of a deploy that died
  *     no-base | newer            nothing to compare with; a newer commit is deployed
  *     output NAME VALUE          known before the deploy; "!output" takes it
  *     new-output NAME VALUE      known afterwards

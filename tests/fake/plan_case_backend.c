@@ -53,6 +53,7 @@ static int read_backend(struct reader *r)
 		.drifted = &r->backend->drifted,
 		.sha256 = "same",
 		.live_sha256 = "same",
+		.latest_sha256 = "same",
 		.has_base = true,
 	};
 	return 0;
@@ -115,7 +116,7 @@ static int read_drifted(struct reader *r)
 static int read_code(struct reader *r)
 {
 	input_of(r)->sha256 = text_or_absent(r->words[1]);
-	input_of(r)->live_sha256 = r->words[2];
+	input_of(r)->live_sha256 = input_of(r)->latest_sha256 = r->words[2];
 	return 0;
 }
 
@@ -127,6 +128,19 @@ static int read_changed(struct reader *r)
 		return -1;
 	input_of(r)->files_changed = (size_t)n;
 	input_of(r)->first_changed = r->words[2];
+	return 0;
+}
+
+static int read_latest(struct reader *r)
+{
+	input_of(r)->latest_sha256 = r->words[1];
+	input_of(r)->update = r->words[2];
+	return 0;
+}
+
+static int read_left_set(struct reader *r)
+{
+	input_of(r)->n_left_sets++;
 	return 0;
 }
 
@@ -224,6 +238,8 @@ const struct directive plan_case_backend_directives[] = {
 	{ "drifted", 1, OF_BACKEND, read_drifted },
 	{ "code", 2, OF_BACKEND, read_code },
 	{ "changed", 2, OF_BACKEND, read_changed },
+	{ "latest", 2, OF_BACKEND, read_latest },
+	{ "left-set", 0, OF_BACKEND, read_left_set },
 	{ "no-base", 0, OF_BACKEND, read_no_base },
 	{ "newer", 0, OF_BACKEND, read_newer },
 	{ "output", 2, OF_BACKEND, read_output },

@@ -662,8 +662,15 @@ static void test_cloudformation__the_sets_of_a_stack(void **state)
 	(void)state;
 	answer(&res,
 	       ANSWER("ListChangeSets",
-		      "<Summaries>" MEMBER("<ChangeSetName>a</ChangeSetName>")
-			      MEMBER("<ChangeSetName>b</ChangeSetName>") "</Summaries>"));
+		      "<Summaries>" MEMBER("<ChangeSetName>a</ChangeSetName>") MEMBER(
+			      "<ChangeSetName>was</ChangeSetName>"
+			      "<ExecutionStatus>EXECUTE_COMPLETE"
+			      "</ExecutionStatus>")
+			      MEMBER("<ChangeSetName>too-late</ChangeSetName>"
+				     "<ExecutionStatus>OBSOLETE</ExecutionStatus>")
+				      MEMBER("<ChangeSetName>b</ChangeSetName>"
+					     "<ExecutionStatus>UNAVAILABLE"
+					     "</ExecutionStatus>") "</Summaries>"));
 	assert_int_equal(cfn_change_sets_decode(&res, &arena, &names, &err), 0);
 	assert_int_equal(names.len, 2);
 	assert_string_equal(names.items[1], "b");
