@@ -299,6 +299,23 @@ def test_a_replacement_is_loud(live):
     assert run.status == 0 and "REPLACE" in run.out and "Logs" in run.out, run
 
 
+def test_requirements_without_python(api, tmp_path):
+    """Nothing of Python is on the path: said before anything is written."""
+    bare = tmp_path / "bin"
+    bare.mkdir()
+    api.commit(**{"api/counter/requirements.txt": "nothing-like-it==1.0\n"})
+    run = api.run(env=api.world.env(PATH=str(bare)), status=1)
+    assert "requirements.txt" in run.result["error"] and "ython" in run.result["error"]
+    assert api.stack is None and api.world.keys() == {}
+
+
+def test_a_wheel_that_is_not_there(api):
+    api.commit(**{"api/counter/requirements.txt": "nothing-like-it==1.0\n"})
+    run = api.run(env=api.world.env(PIP_NO_INDEX="1"), status=1)
+    assert "nothing-like-it" in run.result["error"] and "`build:`" in run.result["error"]
+    assert api.stack is None and api.world.keys() == {}
+
+
 # --- functions ---------------------------------------------------------------------------------
 
 
