@@ -1,0 +1,118 @@
+"""Both halves: killed, terminated and raced between any two requests of a deploy of a site, a stack
+and a function, and what else may come between the halves."""
+
+import itertools
+import random
+import signal
+
+import pytest
+
+from fault import halves
+from fault.halves import HalvesHistory, record_moments
+from fault.harness import Clouds
+
+LATER = ["back", "site", "code", "template", "mailer", "all", "again", "B"]
+ROLLBACK = ("A", "--allow-rollback")
+
+
+@pytest.fixture(scope="module")
+def clouds(tmp_path_factory):
+    """More than usual: a deploy of a stack mostly waits."""
+    made = Clouds(tmp_path_factory.mktemp("clouds"), 6)
+    yield made
+    errors = made.stop()
+    assert "Traceback" not in errors, errors
+
+
+@pytest.fixture(scope="module", params=["literal", "outputs"])
+def history(request, tmp_path_factory):
+    """Where the site goes is written down, or known from the stack alone."""
+    return HalvesHistory(tmp_path_factory.mktemp("halves") / "repo", request.param == "literal")
+
+
+@pytest.fixture(scope="module")
+def moments(clouds, history):
+    return record_moments(clouds, history, "A", "B")
+
+
+# Killed
+
+
+def test_killed_anywhere(clouds, history, moments):
+    thens = [*((then,) for then in LATER), ROLLBACK]
+    assert len(moments) >= 50
+    cases = [(m, thens[n * 5 % len(thens)]) for n, m in enumerate(moments)]
+    clouds.sweep(cases, halves.killed(history, "A"))
+
+
+def test_killed_and_taken_back(clouds, history, moments):
+    """Where nothing is to be changed, what the dead one has left is found all the same."""
+    clouds.sweep(((m, ("back",)) for m in moments), halves.killed(history, "A"))
+
+
+def test_killed_in_the_first_deploy(clouds, history):
+    """There is nothing: no stack, no state, no bucket for code."""
+    made = record_moments(clouds, history, None, "B")
+    assert ("CreateBucket", 1) in [m for m, _ in made]
+    cases = [(m, (LATER[n * 5 % len(LATER)],)) for n, m in enumerate(made)]
+    clouds.sweep(cases, halves.killed(history, None))
+
+
+def test_killed_with_sanitizers(clouds, history, moments):
+    sample = random.Random(1).sample(moments, 8)
+    cases = zip(sample, itertools.cycle((("back",), ("all",), ROLLBACK)))
+    clouds.sweep(cases, halves.killed(history, "A", release=False))
+
+
+def test_killed_while_finishing(clouds, history, moments):
+    """The recovery dies as well. What comes last descends from what died."""
+    chance = random.Random(2)
+    cases = [
+        (chance.choice(moments), middle, chance.choice(moments), last)
+        for middle, last in [("B", "back"), ("B", "all"), ("all", "all"), ("back", "back")] * 6
+    ]
+    clouds.sweep(cases, halves.killed_twice(history))
+
+
+# Told to stop
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_told_to_stop(clouds, history, moments, number):
+    """Some moments of all, and each of those where there is a change set."""
+    around = [m for m in moments if "ChangeSet" in m[0][0]]
+    others = random.Random(number).sample([m for m in moments if m not in around], 12)
+    clouds.sweep(around + others, halves.cancelled(history, "A", number))
+
+
+def test_told_to_stop_in_the_first_deploy(clouds, history):
+    made = record_moments(clouds, history, None, "B")
+    around = [m for m in made if "ChangeSet" in m[0][0] or "Bucket" in m[0][0]]
+    clouds.sweep(around, halves.cancelled(history, None, signal.SIGTERM))
+
+
+# Two at once
+
+
+def pairs(seed, moments, n):
+    chance = random.Random(seed)
+    befores = [m for m, at in moments if at == "before"]
+    return [
+        ((chance.choice(befores), chance.choice(befores)), chance.choice(((0, 1), (1, 0))))
+        for _ in range(n)
+    ]
+
+
+def test_older_then_newer(clouds, history, moments):
+    clouds.sweep(pairs(1, moments, 12), halves.raced(history, "A", "B", "all", "all"))
+
+
+def test_newer_then_older(clouds, history, moments):
+    clouds.sweep(pairs(2, moments, 12), halves.raced(history, "A", "all", "B", "all"))
+
+
+def test_first_deploys(clouds, history):
+    """Where the site goes is not known to either: only CloudFormation keeps them apart."""
+    made = record_moments(clouds, history, None, "B")
+    clouds.sweep(pairs(3, made, 10), halves.raced(history, None, "B", "all", "all"))
+    clouds.sweep(pairs(4, made, 10), halves.raced(history, None, "all", "B", "all"))
