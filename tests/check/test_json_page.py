@@ -10,7 +10,8 @@ MEMBER = re.compile(r'(?:json_member(?:_int|_bool)?|member_\w+|json_key)\(&?w, "
 # Tables of words: where they are, and the start of each row.
 WORDS = {
     "src/core/plan.c": re.compile(r'\[(?:STEP|WHY|PHASE)_\w+\] = "([\w-]+)"'),
-    "src/core/outcome.c": re.compile(r'\[VERDICT_\w+\] = "([\w-]+)"'),
+    "src/core/outcome.c": re.compile(r'\[(?:VERDICT|BACKEND)_\w+\] = "([\w-]+)"'),
+    "src/core/report_json.c": re.compile(r'\[(?:SITE|BACKEND|STATUS)_\w+\] = "([\w-]+)"'),
     "src/base/error.c": re.compile(r'\[ERR_\w+\] = \{ "([\w-]+)"'),
 }
 
