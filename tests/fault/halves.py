@@ -217,7 +217,7 @@ class HalvesHistory:
 class HalvesWorld(World):
     """A stack, a function, a bucket and a distribution of this world alone; no bucket for code."""
 
-    def __init__(self, cloud, history, release=True):
+    def __init__(self, cloud, history, release=True, alone=True):
         self.cloud, self.history, self.program = cloud, history, program(release)
         self.number = next(_numbers)
         cloud.end_clients()
@@ -228,7 +228,8 @@ class HalvesWorld(World):
         cloud.control("POST", "stacks", {"clear": True})
         cloud.advance(0, check_skew=False)
         self.stack, self.function = f"halves-{self.number}", f"mailer-{self.number}"
-        self._tidy()
+        if alone:
+            self._tidy()
         self._make_function()
         self.given = cloud.make_site(f"halves-{self.number}") if history.literal else None
         self.env = {
@@ -379,9 +380,9 @@ class HalvesWorld(World):
 # What the sweeps have in common
 
 
-def deployed(cloud, history, commit, release=True):
+def deployed(cloud, history, commit, release=True, alone=True):
     """A world in which a commit (None: nothing) is deployed, and every edge holds it."""
-    world = HalvesWorld(cloud, history, release)
+    world = HalvesWorld(cloud, history, release, alone)
     if commit is not None:
         ended = world.run(commit)
         assert ended.status == 0, ended
