@@ -127,6 +127,8 @@ static int take_configuration(const struct json *v, struct arena *arena,
 		.architecture = architecture ? arena_strdup(arena, architecture)
 					     : "x86_64",
 		.package_type = text_of(arena, v, "PackageType"),
+		.has_more_code = json_at(json_get(v, "Layers"), 0) ||
+				 json_at(json_get(v, "FileSystemConfigs"), 0),
 		.version = text_of(arena, v, "Version"),
 		.state = text_of(arena, v, "State"),
 		.state_reason = text_of(arena, v, "StateReason"),

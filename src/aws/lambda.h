@@ -18,6 +18,7 @@ struct lambda_function {
 	const char *handler;
 	const char *architecture; /* "x86_64" or "arm64" */
 	const char *package_type; /* "Zip" or "Image" */
+	bool has_more_code;       /* layers, or a file system */
 	const char *version;      /* "$LATEST" or a number */
 	const char *state;        /* "Active", "Pending", "Inactive", "Failed" */
 	const char *state_reason;

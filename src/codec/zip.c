@@ -131,18 +131,50 @@ int zip_write(struct zip_items *items, struct buf *out, struct error *err)
 	return take_bytes(source, out, err);
 }
 
-bool zip_is_archive(const void *p, size_t n)
+static zip_t *open_archive(const void *p, size_t n)
 {
 	zip_error_t why;
-	SCOPED(zip) zip_t *archive = NULL;
 	zip_source_t *source;
+	zip_t *archive;
 
 	zip_error_init(&why);
 	source = zip_source_buffer_create(p, n, 0, &why);
 	if (!source)
-		return false;
+		return NULL;
 	archive = zip_open_from_source(source, ZIP_RDONLY | ZIP_CHECKCONS, &why);
 	if (!archive)
 		zip_source_free(source);
+	return archive;
+}
+
+bool zip_is_archive(const void *p, size_t n)
+{
+	SCOPED(zip) zip_t *archive = open_archive(p, n);
+
 	return archive && zip_get_num_entries(archive, 0) > 0;
+}
+
+/* Those that are not made on a Unix host have no such right. */
+static bool is_executable(zip_t *archive, zip_uint64_t index)
+{
+	zip_uint8_t host = 0;
+	zip_uint32_t attributes = 0;
+
+	return zip_file_get_external_attributes(archive, index, 0, &host, &attributes) ==
+		       0 &&
+	       host == ZIP_OPSYS_UNIX && (attributes >> 16 & 0111);
+}
+
+bool zip_each(const void *p, size_t n, zip_visit visit, void *ctx)
+{
+	SCOPED(zip) zip_t *archive = open_archive(p, n);
+	zip_int64_t entries = archive ? zip_get_num_entries(archive, 0) : 0;
+
+	for (zip_int64_t i = 0; i < entries; i++) {
+		const char *path = zip_get_name(archive, (zip_uint64_t)i, 0);
+
+		if (path)
+			visit(ctx, path, is_executable(archive, (zip_uint64_t)i));
+	}
+	return archive != NULL;
 }

@@ -30,4 +30,8 @@ int zip_write(struct zip_items *items, struct buf *out, struct error *err);
 /* Whether the bytes are an archive with something in it. */
 bool zip_is_archive(const void *p, size_t n);
 
+/* Calls visit for each entry of an archive, whoever made it, in its order. False: it is none. */
+typedef void (*zip_visit)(void *ctx, const char *path, bool executable);
+bool zip_each(const void *p, size_t n, zip_visit visit, void *ctx);
+
 #endif

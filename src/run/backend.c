@@ -324,8 +324,8 @@ static int open_code(struct backend_work *b, struct error *err)
 		.wanted = b->backend->build ? SOURCE_WORKTREE : o->source,
 		.path = b->backend->path,
 		.what = arena_printf(&b->arena, "backend %s", b->backend->name),
-		.runtime = arena_strdup(&b->arena, b->function.runtime),
-		.architecture = arena_strdup(&b->arena, b->function.architecture),
+		.runtime = arena_strdup(&b->arena, b->latest.runtime),
+		.architecture = arena_strdup(&b->arena, b->latest.architecture),
 		.is_built = b->backend->build != NULL,
 		.env = o->env,
 		.cancelled = o->cancelled,
@@ -346,7 +346,7 @@ const char *backend_sha256(const struct buf *zip, struct arena *arena)
 	return arena_strdup(arena, text.data);
 }
 
-static int prepare_function(struct backend_work *b, struct error *err)
+static int make_archive(struct backend_work *b, struct error *err)
 {
 	if (!b->has_code && open_code(b, err) < 0)
 		return -1;
@@ -361,13 +361,22 @@ static int prepare_function(struct backend_work *b, struct error *err)
 	return 0;
 }
 
+/* Code that is there already is nobody's mistake of today. */
+static int check_function(const struct backend_work *b, struct error *err)
+{
+	if (!b->sha256 || str_eq(b->sha256, b->latest.code_sha256))
+		return 0;
+	return backend_check_handler(b, err);
+}
+
 int backend_prepare(struct backend_work *b, const char **waits_for, struct error *err)
 {
 	*waits_for = NULL;
 	if (!b->wanted)
 		return 0;
-	return is_function(b) ? prepare_function(b, err)
-			      : prepare_stack(b, waits_for, err);
+	if (!is_function(b))
+		return prepare_stack(b, waits_for, err);
+	return make_archive(b, err) < 0 ? -1 : check_function(b, err);
 }
 
 /* Describing */

@@ -47,7 +47,7 @@ struct backend_work {
 	struct cfn_stack stack;
 	const char *live_text;
 	struct lambda_function function; /* what runs: with an alias, its version */
-	struct lambda_function latest;   /* what would be published */
+	struct lambda_function latest;   /* what would be published, and its settings */
 	struct buf text;                 /* the template as it would be sent */
 	const char *artifacts;           /* the bucket; NULL: not known */
 	const char *account;

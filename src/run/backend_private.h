@@ -1,5 +1,5 @@
-/* backend_private.h - what the parts of backend share: backend.c (what is, and what is wanted)
- * and backend_deploy.c (the one to the other). */
+/* backend_private.h - what the parts of backend share: backend.c (what is, and what is wanted),
+ * backend_handler.c (whether it would run) and backend_deploy.c (the one to the other). */
 #ifndef RUN_BACKEND_PRIVATE_H
 #define RUN_BACKEND_PRIVATE_H
 
@@ -9,5 +9,9 @@
 int backend_find_artifacts(struct backend_work *b, struct error *err);
 /* Base64 of an archive's SHA-256, as Lambda writes it; in the arena. */
 const char *backend_sha256(const struct buf *zip, struct arena *arena);
+
+/* Whether the archive of a function has what its handler names. -1: ERR_CONFIG, with the path
+ * that would do if there is one. What cannot be told passes. */
+int backend_check_handler(const struct backend_work *b, struct error *err);
 
 #endif

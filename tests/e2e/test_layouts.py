@@ -356,3 +356,99 @@ def test_layout(world, name):
         assert [r["path"].rsplit("/", 1)[1] for r in run.requests if r["operation"] == "PutObject" and ".crc" not in r["path"]] == ["index.html"]
         scene.check_site()
     assert scene.configurations() == before
+
+
+# What people trip over
+
+
+@dataclass
+class Lone:
+    """A repository with one function, deployed by flags."""
+
+    world: object
+    name: str
+
+    def run(self, path, *options, status=0):
+        run = self.world.run_bare("--json", "--backend-path", path, "--function-name", self.name, *options)
+        assert run.status == status, run
+        return run
+
+    def refused(self, path, *options):
+        """The message; the function runs on as it was."""
+        error = self.run(path, *options, status=2).lines[-1]["error"]
+        assert self.world.cloud.requests(operation="UpdateFunctionCode") == []
+        return error.removeprefix("backend backend: ")
+
+
+@pytest.fixture
+def lone(bare_world):
+    def make(files, handler, runtime="python3.12", **settings):
+        made = Lone(bare_world, f"lone{next(_numbers)}")
+        bare_world.cloud.make_function(made.name, OLD, handler=handler, runtime=runtime, **settings)
+        bare_world.repo.commit(files)
+        bare_world.cloud.reset_log()
+        return made
+    return make
+
+
+ONE = {"lambda/func.py": python("1", "handler"), "lambda/util/__init__.py": ""}
+MISPLACED = {
+    "the folder is too low for lambda.func.handler": (
+        ONE, "lambda.func.handler", "lambda", "lambda/func.py", ": with `path: .` there would be"),
+    "the file alone is too low": (
+        below("backend", ONE), "lambda.func.handler", "backend/lambda/func.py", "lambda/func.py", ": with `path: backend` there would be"),
+    "the folder is too high": (
+        below("backend", ONE), "func.handler", "backend", "func.py", ": with `path: backend/lambda` there would be"),
+    "the repository is too high": (
+        below("backend", ONE), "func.handler", ".", "func.py", ": with `path: backend/lambda` there would be"),
+    "the file has another name": (
+        ONE, "lambda_function.lambda_handler", "lambda", "lambda_function.py",
+        ", but func.py, util/__init__.py: mend `path`, or the handler with the tool that owns the function"),
+    "the zip is another function's": (
+        {"old.zip": packed(dict.fromkeys("abcdef", ""))}, "func.handler", "old.zip", "func.py",
+        ", but a, b, c, d, e, ...: mend `path`, or the handler with the tool that owns the function"),
+}
+
+
+@pytest.mark.parametrize("case", MISPLACED)
+def test_a_handler_that_would_not_be_found(lone, case):
+    files, handler, path, wanted, advice = MISPLACED[case]
+    made = lone(files, handler)
+    said = f"function {made.name} runs {handler}, and there is no {wanted} in what would be deployed{advice}"
+    assert made.refused(path) == said
+    assert made.refused(path, "--dry-run") == said
+    if "with `path: " in advice:    # and so it is
+        made.run(advice.split("`")[1].removeprefix("path: "))
+        assert made.world.cloud.invoke(made.name) == ("1", None)
+
+
+def test_a_handler_elsewhere_is_not_looked_for(lone):
+    """A layer brings it: then the archive need not."""
+    cloud = lone({"app/func.py": python("1", "handler")}, "func.handler").world.cloud
+    layer = cloud.functions.publish_layer_version(LayerName="wraps", Content={"ZipFile": packed({"python/wrap.py": "from func import handler\n"})})
+    made = lone({}, "wrap.handler", Layers=[layer["LayerVersionArn"]])
+    made.run("app")
+    assert cloud.invoke(made.name) == ("1", None)
+
+
+def test_what_is_live_already_is_let_be(lone):
+    """Terraform has renamed the handler first: until the code follows, nothing else is held up."""
+    made = lone({"app/func.py": python("1", "handler")}, "func.handler")
+    made.run("app")
+    made.world.cloud.functions.update_function_configuration(FunctionName=made.name, Handler="main.handler")
+    made.world.cloud.reset_log()
+    assert made.run("app").lines[-1]["changed"] is False
+    made.world.repo.commit({"app/func.py": python("2", "handler")})
+    assert "there is no main.py" in made.refused("app")
+    made.world.repo.commit({"app/main.py": python("2", "handler")})
+    made.run("app")
+    assert made.world.cloud.invoke(made.name) == ("2", None)
+
+
+def test_a_program_that_cannot_be_started(lone):
+    made = lone({"out/bootstrap": "#!/bin/sh\n"}, "x", "provided.al2023")
+    assert made.refused("out") == "bootstrap is not executable, and Lambda starts it: chmod +x, or git update-index --chmod=+x"
+    made.world.repo.git("update-index", "--chmod=+x", "out/bootstrap")
+    made.world.repo.git("commit", "-qm", "may be executed")
+    made.run("out")
+    assert made.world.cloud.function_code(made.name)["bootstrap"][1]

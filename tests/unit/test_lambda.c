@@ -161,6 +161,7 @@ static void assert_function(const struct lambda_function *f)
 	assert_string_equal(f->handler, "app.handler");
 	assert_string_equal(f->architecture, "arm64");
 	assert_string_equal(f->package_type, "Zip");
+	assert_false(f->has_more_code);
 	assert_string_equal(f->version, "$LATEST");
 	assert_string_equal(f->state, "Active");
 	assert_string_equal(f->state_reason, "");
@@ -206,6 +207,31 @@ static void test_lambda__a_function_with_little(void **state)
 	assert_string_equal(f.architecture, "x86_64");
 	assert_string_equal(f.package_type, "Image");
 	assert_string_equal(f.update, "");
+}
+
+/* From a layer, or from a file system, a function may run what its archive lacks. */
+static void test_lambda__code_from_elsewhere(void **state)
+{
+	static const char *const answers[][2] = {
+		{ "{\"FunctionArn\":\"a\",\"Layers\":[{\"Arn\":\"l\",\"CodeSize\":1}]}",
+		  "yes" },
+		{ "{\"FunctionArn\":\"a\",\"FileSystemConfigs\":[{\"Arn\":\"f\"}]}",
+		  "yes" },
+		{ "{\"FunctionArn\":\"a\",\"Layers\":[],\"FileSystemConfigs\":null}",
+		  NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(answers) / sizeof(*answers); i++) {
+		CLEANUP(arena) struct arena arena = ARENA_INIT;
+		CLEANUP(http_response) struct http_response res = HTTP_RESPONSE_INIT;
+		struct lambda_function f = { .arn = NULL };
+		struct error err = ERROR_INIT;
+
+		answer(&res, answers[i][0]);
+		assert_int_equal(lambda_configuration_decode(&res, &arena, &f, &err), 0);
+		assert_int_equal(f.has_more_code, answers[i][1] != NULL);
+	}
 }
 
 static void test_lambda__aliases(void **state)
@@ -432,6 +458,7 @@ int main(void)
 		TEST(on_the_wire),
 		cmocka_unit_test(test_lambda__a_whole_function),
 		cmocka_unit_test(test_lambda__a_function_with_little),
+		cmocka_unit_test(test_lambda__code_from_elsewhere),
 		cmocka_unit_test(test_lambda__aliases),
 		cmocka_unit_test(test_lambda__what_is_no_answer),
 		cmocka_unit_test(test_lambda__cut_anywhere),

@@ -135,6 +135,28 @@ static void test_zip__knows_an_archive(void **state)
 	assert_false(zip_is_archive("", 0));
 }
 
+static void note_entry(void *ctx, const char *path, bool executable)
+{
+	buf_printf(ctx, "%s%s ", path, executable ? "*" : "");
+}
+
+static void test_zip__each_entry(void **state)
+{
+	CLEANUP(buf) struct buf zip = BUF_INIT(4096);
+	CLEANUP(buf) struct buf seen = BUF_INIT(4096);
+	CLEANUP(zip_items) struct zip_items items = { 0 };
+	struct error err = ERROR_INIT;
+
+	(void)state;
+	push(&items, "src/app.py", "text", false);
+	push(&items, "bootstrap", "", true);
+	assert_int_equal(zip_write(&items, &zip, &err), 0);
+	assert_true(zip_each(zip.data, zip.len, note_entry, &seen));
+	assert_string_equal(seen.data, "bootstrap* src/app.py ");
+	assert_false(zip_each("PK", 2, note_entry, &seen));
+	assert_string_equal(seen.data, "bootstrap* src/app.py ");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -143,6 +165,7 @@ int main(void)
 		cmocka_unit_test(test_zip__refuses),
 		cmocka_unit_test(test_zip__empty_and_too_big),
 		cmocka_unit_test(test_zip__knows_an_archive),
+		cmocka_unit_test(test_zip__each_entry),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
