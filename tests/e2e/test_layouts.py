@@ -452,3 +452,38 @@ def test_a_program_that_cannot_be_started(lone):
     made.world.repo.git("commit", "-qm", "may be executed")
     made.run("out")
     assert made.world.cloud.function_code(made.name)["bootstrap"][1]
+
+
+@pytest.mark.parametrize("path", ["lambda", "lambda/", "./lambda", "./lambda//", "lambda/func.py", "./lambda/func.py"])
+def test_one_path_in_many_spellings(lone, path):
+    made = lone({"lambda/func.py": python("1", "handler"), "README.md": "x"}, "func.handler")
+    made.run(path)
+    assert list(made.world.cloud.function_code(made.name)) == ["func.py"]
+    assert made.run("lambda").lines[-1]["changed"] is False
+
+
+@pytest.mark.parametrize("path,said", [
+    ("lamda", "there is no lamda in the commit or on the disk"), ("../lambda", "leads out of the repository"),
+    ("/lambda", "must be relative to the repository's root"), ("empty", "empty: there is nothing in it to pack"),
+    ("broken.zip", "broken.zip is no archive")])
+def test_a_path_that_will_not_do(lone, path, said):
+    made = lone({"lambda/func.py": python("1"), "empty/main.tf": "", "broken.zip": packed({"func.py": python("1")})[:-9]}, "func.lambda_handler")
+    assert said in made.refused(path)
+
+
+def test_the_work_tree_counts_for_nothing(lone):
+    """What Terraform and tests leave on the disk is not in the commit, and so not in the archive."""
+    made = lone({"lambda/func.py": python("1"), ".gitignore": "*.zip\n"}, "func.lambda_handler")
+    made.world.repo.write({"lambda/func.py": python("edited"), "lambda/new.py": "", "lambda/lambda.zip": b"PK"})
+    made.run("lambda")
+    assert made.world.cloud.invoke(made.name) == ("1", None)
+    assert list(made.world.cloud.function_code(made.name)) == ["func.py"]
+
+
+def test_terraform_puts_its_own_code_back(lone):
+    """Without ignore_changes an apply deploys its archive; the next deploy puts that right."""
+    made = lone({"lambda/func.py": python("1")}, "func.lambda_handler")
+    made.run("lambda")
+    made.world.cloud.change_function(made.name, replace={"func.py": python("Terraform's")})
+    made.run("lambda")
+    assert made.world.cloud.invoke(made.name) == ("1", None)
