@@ -157,6 +157,10 @@ LAYOUTS = {
         {"f": Function("./backend/lambda/visitor-counter/lambda_function.py", "lambda_function.lambda_handler",
                        "backend/lambda/visitor-counter/lambda_function.py", ["lambda_function.py"])}, flags=True),
 
+    "one file and the site by flags": Layout(
+        {**SITE, **TERRAFORM, "lambda/counter.py": python("1")},
+        {"f": Function("lambda/counter.py", "counter.lambda_handler", "lambda/counter.py", ["counter.py"])}, ".", list(SITE), flags=True),
+
     "the site's folder holds the function and its zip": Layout(
         {**TERRAFORM, **below("files", {**SITE, "counter.py": python("1"), "counter.zip": packed({"counter.py": python("0")})})},
         {"counter": Function("files/counter.py", "counter.lambda_handler", "files/counter.py", ["counter.py"])},
@@ -268,6 +272,8 @@ class Scene:
         if self.layout.flags:
             (name, f), = self.layout.functions.items()
             flags = ["--backend-path", f.path, "--function-name", self.names[name]]
+            if self.layout.site:
+                flags += ["--site-path", self.layout.site, "--bucket", self.world.bucket, "--distribution-id", self.world.distribution]
         run = self.world.run_bare("--json", *flags, *options, env=self.env)
         assert run.status == status, run
         return run
