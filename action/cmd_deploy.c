@@ -217,7 +217,7 @@ static int report(struct deploying *d, const struct outcome *o, struct error *er
 	if (display_print(&text, err) < 0)
 		return -1;
 	if (d->cmd->github->is_runner)
-		github_warnings(&warnings, &o->plan);
+		github_warnings(&warnings, o);
 	fputs(warnings.data, stderr);
 	return github_report(d->cmd->github, o, site_url(d), err);
 }

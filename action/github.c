@@ -71,13 +71,11 @@ void github_mask(struct buf *out, const char *secret)
 	buf_char(out, '\n');
 }
 
-void github_warnings(struct buf *out, const struct plan *p)
+static void warn(struct buf *out, const struct note_list *notes, size_t *shown)
 {
-	size_t shown = 0;
-
-	for (size_t i = 0; i < p->notes.len && shown < WARNINGS_MOST; i++) {
+	for (size_t i = 0; i < notes->len && *shown < WARNINGS_MOST; i++) {
 		CLEANUP(buf) struct buf text = BUF_INIT(WARNING_MAX);
-		const struct note *n = &p->notes.items[i];
+		const struct note *n = &notes->items[i];
 
 		if (n->kind != NOTE_WARNING)
 			continue;
@@ -87,8 +85,17 @@ void github_warnings(struct buf *out, const struct plan *p)
 		}
 		report_name(&text, n->text);
 		github_annotation(out, "warning", "crc", text.data);
-		shown++;
+		(*shown)++;
 	}
+}
+
+void github_warnings(struct buf *out, const struct outcome *o)
+{
+	size_t shown = 0;
+
+	/* What was done counts for more, should there be too many. */
+	warn(out, &o->notes, &shown);
+	warn(out, &o->plan.notes, &shown);
 }
 
 int github_output(struct buf *out, const char *name, const char *value, struct error *err)

@@ -36,8 +36,8 @@ void github_annotation(struct buf *out, const char *level, const char *title,
 /* "::add-mask::..." */
 void github_mask(struct buf *out, const char *secret);
 
-/* Appends an annotation for each of the plan's warnings, as many as the runner shows. */
-void github_warnings(struct buf *out, const struct plan *p);
+/* Appends an annotation for each warning, of its execution first, as many as the runner shows. */
+void github_warnings(struct buf *out, const struct outcome *o);
 
 /* Appends what the output file has to get for one output: the value between random
  * delimiters that it does not hold. -1: no randomness. */

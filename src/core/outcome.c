@@ -30,6 +30,7 @@ void outcome_release(struct outcome *o)
 		stack_output_list_release(&o->backends.items[i].outputs);
 	}
 	backend_outcome_list_release(&o->backends);
+	note_list_release(&o->notes);
 	plan_release(&o->plan);
 	arena_release(&o->arena);
 	*o = (struct outcome){ .steps = NULL };
@@ -42,6 +43,9 @@ void outcome_forget_plan(struct outcome *o)
 	plan_release(&o->plan);
 	o->plan.head = head;
 	o->steps = NULL;
+	/* The next plan numbers its sites anew. */
+	for (size_t i = 0; i < o->notes.len; i++)
+		o->notes.items[i].site = SIZE_MAX;
 }
 
 struct backend_outcome *outcome_backend(struct outcome *o, const struct backend *backend)
@@ -56,12 +60,15 @@ struct backend_outcome *outcome_backend(struct outcome *o, const struct backend 
 void outcome_begin(struct outcome *o)
 {
 	o->steps = arena_alloc(&o->arena, o->plan.steps.len * sizeof(*o->steps));
-	o->notes_planned = o->plan.notes.len;
 }
 
-size_t outcome_late_notes(const struct outcome *o)
+void outcome_note(struct outcome *o, enum note_kind kind, size_t site, const char *path,
+		  const char *text)
 {
-	return o->steps ? o->notes_planned : o->plan.notes.len;
+	note_list_push(&o->notes,
+		       (struct note){ kind, site,
+				      path ? arena_strdup(&o->arena, path) : NULL,
+				      arena_strdup(&o->arena, text) });
 }
 
 static void count_step(const struct step *s, const struct step_outcome *out,

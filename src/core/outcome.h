@@ -78,19 +78,22 @@ struct outcome {
 	const char *superseded_why;
 	bool superseded_is_begun; /* its deploy did not end (yet) */
 	const char *nothing_why;  /* NOTHING: why; NULL: the commit is deployed */
-	size_t notes_planned; /* how many notes the plan had when it began to be executed */
+	struct note_list
+		notes; /* that came up while plans were executed; strings in the arena */
 	int64_t duration_ms;
 };
 
 void outcome_release(struct outcome *o);
-/* Forgets the plan and what became of it: another is about to be made. */
+/* Forgets the plan and what became of its steps: another is about to be made. What backends
+ * have done, and the notes, stay. */
 void outcome_forget_plan(struct outcome *o);
 /* The entry of a backend, which is made if there is none; borrowed until the next is. */
 struct backend_outcome *outcome_backend(struct outcome *o, const struct backend *backend);
 /* Makes room for the plan's steps, whose execution begins. */
 void outcome_begin(struct outcome *o);
-/* The notes that came up while the plan was executed begin here; there are none before. */
-size_t outcome_late_notes(const struct outcome *o);
+/* Adds what came up while the plan is executed. Path may be NULL; both are copied. */
+void outcome_note(struct outcome *o, enum note_kind kind, size_t site, const char *path,
+		  const char *text);
 
 /* "planned", "done", ... */
 const char *verdict_name(enum verdict v);

@@ -564,11 +564,11 @@ static void text_backend(const struct plan_backend *b, const struct report_style
 	text_resources(&b->resources, style, out);
 }
 
-static void text_notes(const struct plan *p, size_t from,
-		       const struct report_style *style, struct buf *out)
+static void text_notes(const struct note_list *notes, const struct report_style *style,
+		       struct buf *out)
 {
-	for (size_t i = from; i < p->notes.len; i++) {
-		const struct note *n = &p->notes.items[i];
+	for (size_t i = 0; i < notes->len; i++) {
+		const struct note *n = &notes->items[i];
 		bool warning = n->kind == NOTE_WARNING;
 
 		buf_printf(out, "  %s%s%s ", paint(style, warning ? YELLOW : ""),
@@ -593,7 +593,7 @@ void report_plan_text(const struct plan *p, const struct report_style *style,
 		text_backend(&p->backends.items[i], style, out);
 	for (size_t i = 0; i < p->sites.len; i++)
 		text_site(p, i, style, out);
-	text_notes(p, 0, style, out);
+	text_notes(&p->notes, style, out);
 	if (p->refused) {
 		buf_printf(out, "  %srefused:%s ", paint(style, RED),
 			   paint(style, COLOR_END));
@@ -615,7 +615,7 @@ void report_outcome_text(const struct outcome *o, const struct report_style *sty
 	const char *color = paint(style, verdict_colors[o->verdict]);
 	size_t word;
 
-	text_notes(&o->plan, outcome_late_notes(o), style, out);
+	text_notes(&o->notes, style, out);
 	report_sentence(&sentence, o);
 	word = strcspn(sentence.data, ":.");
 	buf_printf(out, "%s%.*s%s%s", color, (int)word, sentence.data,

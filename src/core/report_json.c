@@ -457,7 +457,10 @@ void report_result_json(const struct outcome *o, struct buf *out)
 	put_invalidations(&w, o);
 	put_backends(&w, o);
 	json_key(&w, "notes");
-	put_list(&w, &o->plan, put_nth_note, outcome_late_notes(o), o->plan.notes.len, 0);
+	json_open(&w, '[');
+	for (size_t i = 0; i < o->notes.len; i++)
+		put_note(&w, &o->plan, &o->notes.items[i]);
+	json_close(&w, ']');
 	json_member_int(&w, "duration_ms", o->duration_ms);
 	put_end(&w, o);
 	close_line(&w);

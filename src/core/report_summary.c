@@ -294,18 +294,11 @@ static void cost(const struct outcome *o, struct buf *out)
 	buf_str(out, " in all. A wildcard counts as one path.\n");
 }
 
-static void notes(const struct plan *p, struct buf *out)
+static void add_notes(struct list *list, const struct note_list *notes)
 {
-	struct list list;
-
-	if (!p->notes.len)
-		return;
-	buf_str(out, "\n**Notes**\n\n");
-	fold(out, p->notes.len, "notes");
-	list = list_open(out);
-	for (size_t i = 0; i < p->notes.len; i++) {
+	for (size_t i = 0; i < notes->len; i++) {
 		CLEANUP(buf) struct buf item = BUF_INIT(ITEM_MAX);
-		const struct note *n = &p->notes.items[i];
+		const struct note *n = &notes->items[i];
 
 		buf_str(&item, n->kind == NOTE_WARNING ? "- **Warning:** " : "- ");
 		if (n->path) {
@@ -314,10 +307,24 @@ static void notes(const struct plan *p, struct buf *out)
 		}
 		prose(&item, n->text);
 		buf_char(&item, '\n');
-		list_add(&list, &item);
+		list_add(list, &item);
 	}
+}
+
+static void notes(const struct outcome *o, struct buf *out)
+{
+	size_t n = o->plan.notes.len + o->notes.len;
+	struct list list;
+
+	if (!n)
+		return;
+	buf_str(out, "\n**Notes**\n\n");
+	fold(out, n, "notes");
+	list = list_open(out);
+	add_notes(&list, &o->plan.notes);
+	add_notes(&list, &o->notes);
 	list_close(&list);
-	fold_end(out, p->notes.len);
+	fold_end(out, n);
 }
 
 static void resource_rows(const struct resource_list *changes, struct buf *out)
@@ -461,6 +468,6 @@ void report_summary(const struct outcome *o, const char *compare_url, struct buf
 		site_invalidations(o, i, &text);
 	}
 	cost(o, &text);
-	notes(&o->plan, &text);
+	notes(o, &text);
 	buf_add(out, text.data, text.len);
 }

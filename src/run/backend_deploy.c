@@ -166,10 +166,7 @@ void backend_keep_outputs(const struct backend_work *b, struct outcome *o)
 static void keep_notes(struct deploying *d, const struct str_list *notes)
 {
 	for (size_t i = 0; i < notes->len; i++)
-		note_list_push(&d->outcome->plan.notes,
-			       (struct note){ NOTE_WARNING, SIZE_MAX, NULL,
-					      arena_strdup(&d->outcome->arena,
-							   notes->items[i]) });
+		outcome_note(d->outcome, NOTE_WARNING, SIZE_MAX, NULL, notes->items[i]);
 }
 
 /* What functions run is compared even where CloudFormation found nothing to do: it does not

@@ -292,12 +292,9 @@ static int claim_all(struct execution *x, struct error *err)
 		if (claim_site(x, i, err) < 0)
 			return -1;
 		if (x->claims[i].unfenced)
-			note_list_push(
-				&x->outcome->plan.notes,
-				(struct note){
-					NOTE_WARNING, i, NULL,
-					"the store ignores conditional writes: "
-					"two deploys at once are not kept apart" });
+			outcome_note(x->outcome, NOTE_WARNING, i, NULL,
+				     "the store ignores conditional writes: "
+				     "two deploys at once are not kept apart");
 	}
 	return 0;
 }

@@ -341,11 +341,8 @@ static void leave_alone(struct sender *s, struct slot *slot)
 {
 	const struct step *step = &s->x->plan->steps.items[slot->step];
 
-	note_list_push(
-		&s->x->outcome->plan.notes,
-		(struct note){ NOTE_WARNING, step->site, step->path,
-			       "was changed by somebody else and is not in the commit: "
-			       "left alone" });
+	outcome_note(s->x->outcome, NOTE_WARNING, step->site, step->path,
+		     "was changed by somebody else and is not in the commit: left alone");
 	s->x->outcome->steps[slot->step].status = STATUS_LEFT;
 	finish_step(s, slot);
 }

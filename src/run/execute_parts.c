@@ -101,12 +101,10 @@ static int abort_all(struct execution *x, size_t i, struct error *err)
 		if (err->code != ERR_FORBIDDEN)
 			return execution_failed(x, i, err);
 		error_clear(err);
-		note_list_push(
-			&x->outcome->plan.notes,
-			(struct note){ NOTE_WARNING, step->site, step->path,
-				       "parts of an unfinished upload stay behind: allow "
-				       "s3:ListBucketMultipartUploads and "
-				       "s3:AbortMultipartUpload" });
+		outcome_note(x->outcome, NOTE_WARNING, step->site, step->path,
+			     "parts of an unfinished upload stay behind: allow "
+			     "s3:ListBucketMultipartUploads and "
+			     "s3:AbortMultipartUpload");
 	}
 	execution_done(x, i);
 	return 0;

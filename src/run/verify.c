@@ -97,14 +97,11 @@ static int gather(struct verification *v, struct error *err)
 			return -1;
 	}
 	if (puts > VERIFY_PATHS_MOST)
-		note_list_push(
-			&v->outcome->plan.notes,
-			(struct note){
-				NOTE_INFO, SIZE_MAX, NULL,
-				arena_printf(&v->outcome->arena,
-					     "%d of %zu changed paths were fetched "
-					     "to verify them",
-					     VERIFY_PATHS_MOST, puts) });
+		outcome_note(v->outcome, NOTE_INFO, SIZE_MAX, NULL,
+			     arena_printf(&v->outcome->arena,
+					  "%d of %zu changed paths were fetched "
+					  "to verify them",
+					  VERIFY_PATHS_MOST, puts));
 	return 0;
 }
 

@@ -535,8 +535,7 @@ static int read_error(struct reader *r)
 /* A note of the time of the deploy itself. */
 static int read_late(struct reader *r)
 {
-	note_list_push(&r->c->late_notes, (struct note){ NOTE_WARNING, SIZE_MAX, NULL,
-							 plan_case_prose(r, 1) });
+	outcome_note(&r->c->outcome, NOTE_WARNING, SIZE_MAX, NULL, plan_case_prose(r, 1));
 	return 0;
 }
 
@@ -774,8 +773,6 @@ static void do_steps(struct plan_case *c)
 	outcome_begin(o);
 	for (size_t i = 0; i < o->plan.steps.len && i < c->steps_done; i++)
 		do_step(c, i);
-	for (size_t i = 0; i < c->late_notes.len; i++)
-		note_list_push(&o->plan.notes, c->late_notes.items[i]);
 	if (c->steps_done < o->plan.steps.len) {
 		o->steps[c->steps_done].status = STATUS_FAILED;
 		o->steps[c->steps_done].error = o->error.msg;
@@ -821,7 +818,6 @@ void plan_case_release(struct plan_case *c)
 		live_list_release(&c->inputs[i].live);
 	}
 	note_list_release(&c->notes);
-	note_list_release(&c->late_notes);
 	config_release(&c->config);
 	arena_release(&c->arena);
 }

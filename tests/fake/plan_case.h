@@ -90,7 +90,7 @@ struct plan_case {
 	struct arena arena;
 	struct config config;
 	struct plan_options options;
-	struct note_list notes, late_notes;
+	struct note_list notes;
 	struct site_input inputs[CASE_SITES];
 	struct case_site sites[CASE_SITES];
 	size_t n_sites;

@@ -88,6 +88,8 @@ def test_a_first_deploy_that_fails(cloud, history):
     assert ended.status != 0 and "--recreate-stack" in ended.err, ended
     ended = world.run("B", "--recreate-stack")
     assert ended.status == 0 and world.problems("B") == [], ended
+    notes = [n["text"] for n in ended.event("result")["notes"]]
+    assert any("deleted, and created anew" in n for n in notes), ended
 
 
 def test_outputs_that_move(cloud, outputs):

@@ -461,8 +461,8 @@ static bool is_noted(const struct fixture *f, const char *path)
 {
 	bool noted = false;
 
-	for (size_t i = 0; i < f->outcome.plan.notes.len; i++)
-		noted |= str_eq(f->outcome.plan.notes.items[i].path, path);
+	for (size_t i = 0; i < f->outcome.notes.len; i++)
+		noted |= str_eq(f->outcome.notes.items[i].path, path);
 	return noted;
 }
 
@@ -787,8 +787,8 @@ static void test_execute__a_store_without_fences_is_told(void **state)
 
 	f->store.unfenced = true;
 	deploy_well(f, 0);
-	for (size_t i = 0; i < f->outcome.plan.notes.len; i++)
-		told |= strstr(f->outcome.plan.notes.items[i].text,
+	for (size_t i = 0; i < f->outcome.notes.len; i++)
+		told |= strstr(f->outcome.notes.items[i].text,
 			       "ignores conditional writes") != NULL;
 	assert_true(told);
 	assert_true(bucket_holds(f, 0, false));

@@ -262,12 +262,13 @@ static void test_github__warnings_are_annotated(void **state)
 			     "note note not a warning\n"
 			     "note warning 100% ##[error]x\n"
 			     "many 20 note warning number %\n");
-	github_warnings(&out, &c.outcome.plan);
+	outcome_note(&c.outcome, NOTE_WARNING, SIZE_MAX, NULL, "done meanwhile");
+	github_warnings(&out, &c.outcome);
 	for (const char *at = out.data; *at; at++)
 		lines += *at == '\n';
 	assert_int_equal(lines, 10); /* as many as the runner shows */
-	assert_true(str_starts(out.data,
-			       "::warning title=crc::app.3f9a1c2b.css was served "));
+	assert_true(str_starts(out.data, "::warning title=crc::done meanwhile\n"
+					 "::warning title=crc::app.3f9a1c2b.css was "));
 	assert_non_null(strstr(out.data, "::warning title=crc::100%25 \\x23#[error]x\n"));
 	assert_null(strstr(out.data, "not a warning"));
 	plan_case_release(&c);

@@ -24,12 +24,10 @@ enum { TEXT_MAX = 16 << 20, ROWS = 40, INLINE_DEPTH = 2 };
 static void print_text(const struct plan_case *c, struct buf *out)
 {
 	struct report_style style = { .color = false, .max_rows = ROWS };
-	struct plan plan = c->outcome.plan;
+	const struct plan *plan = &c->outcome.plan;
 
-	/* What came up later was not there when it was printed. */
-	plan.notes.len = outcome_late_notes(&c->outcome);
-	if (plan.sites.len || plan.backends.len)
-		report_plan_text(&plan, &style, out);
+	if (plan->sites.len || plan->backends.len)
+		report_plan_text(plan, &style, out);
 	report_outcome_text(&c->outcome, &style, out);
 }
 
@@ -81,16 +79,13 @@ static void unfold(const char *line, struct buf *out)
 static void print_json(const struct plan_case *c, struct buf *out)
 {
 	CLEANUP(buf) struct buf lines = BUF_INIT(TEXT_MAX);
+	const struct plan *plan = &c->outcome.plan;
 
-	struct plan plan = c->outcome.plan;
-
-	plan.notes.len = outcome_late_notes(&c->outcome);
-	if (plan.sites.len || plan.backends.len)
-		report_plan_json(&plan, 0, &lines);
-	for (size_t i = 0; c->outcome.steps && i < c->outcome.plan.steps.len; i++)
+	if (plan->sites.len || plan->backends.len)
+		report_plan_json(plan, 0, &lines);
+	for (size_t i = 0; c->outcome.steps && i < plan->steps.len; i++)
 		if (c->outcome.steps[i].status != STATUS_PENDING)
-			report_step_json(&c->outcome.plan, i, &c->outcome.steps[i],
-					 &lines);
+			report_step_json(plan, i, &c->outcome.steps[i], &lines);
 	report_result_json(&c->outcome, &lines);
 	unfold(lines.data, out);
 }

@@ -803,6 +803,39 @@ static void test_report__long_lists_of_resources_are_cut(void **state)
 	plan_case_release(&c);
 }
 
+/* What the first plan has done is not told by the second. */
+static void test_report__notes_outlive_their_plan(void **state)
+{
+	CLEANUP(buf) struct buf out = BUF_INIT(1 << 20);
+	struct report_style style = { .color = false };
+	struct plan_case c;
+	char text[] = "deleted, and created anew";
+	const char *reports[3];
+
+	(void)state;
+	read_case(&c, CONFIG SITE("one") "file x new\n");
+	outcome_begin(&c.outcome);
+	outcome_note(&c.outcome, NOTE_WARNING, 0, "some/path", text);
+	memset(text, 'x', sizeof(text) - 1);
+	outcome_forget_plan(&c.outcome);
+	c.outcome.verdict = VERDICT_DONE;
+	report_outcome_text(&c.outcome, &style, &out);
+	reports[0] = arena_strdup(&c.arena, out.data);
+	buf_clear(&out);
+	report_result_json(&c.outcome, &out);
+	reports[1] = arena_strdup(&c.arena, out.data);
+	buf_clear(&out);
+	report_summary(&c.outcome, NULL, &out);
+	reports[2] = out.data;
+	for (size_t i = 0; i < 3; i++)
+		if (!strstr(reports[i], "deleted, and created anew") ||
+		    !strstr(reports[i], "some/path"))
+			fail_msg("report %zu: %s", i, reports[i]);
+	/* The site that had this number may have another in the next plan. */
+	assert_null(strstr(reports[1], "\"site\""));
+	plan_case_release(&c);
+}
+
 static void test_report__costs(void **state)
 {
 	static const struct {
@@ -862,6 +895,7 @@ int main(void)
 		cmocka_unit_test(test_report__outputs_that_fit),
 		cmocka_unit_test(test_report__a_long_summary_is_cut_and_says_so),
 		cmocka_unit_test(test_report__long_lists_of_resources_are_cut),
+		cmocka_unit_test(test_report__notes_outlive_their_plan),
 		cmocka_unit_test(test_report__costs),
 	};
 
