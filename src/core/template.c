@@ -170,6 +170,7 @@ int template_parse(struct template *t, const char *name, const char *text, size_
 				 "%s: a template has a mapping \"Resources\"", t->name);
 	r.globals = yaml_get(yaml_get(r.root, "Globals"), "Function");
 	read_parameters(&r);
+	t->outputs = yaml_get(r.root, "Outputs");
 	if (read_resources(&r, resources) < 0 ||
 	    refuse_included(&r, yaml_get(r.root, "Transform")) < 0 ||
 	    refuse_includes(&r, r.root) < 0)
@@ -186,6 +187,43 @@ void template_release(struct template *t)
 	template_parameters_release(&t->parameters);
 	arena_release(&t->arena);
 	*t = (struct template)TEMPLATE_INIT;
+}
+
+/* ---- outputs ---- */
+
+static bool is_of_a_name(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+static bool has_word(const char *text, const char *word)
+{
+	size_t n = strlen(word);
+
+	for (const char *at = strstr(text, word); at; at = strstr(at + 1, word))
+		if ((at == text || !is_of_a_name(at[-1])) && !is_of_a_name(at[n]))
+			return true;
+	return false;
+}
+
+static bool names(const struct yaml_node *node, const char *resource)
+{
+	if (!node)
+		return false;
+	if (node->kind == YAML_SCALAR)
+		return has_word(node->text, resource);
+	for (size_t i = 0; i < node->len; i++)
+		if (names(node->kind == YAML_SEQUENCE ? node->items[i]
+						      : node->pairs[i].value,
+			  resource))
+			return true;
+	return false;
+}
+
+bool template_output_names(const struct template *t, const char *output,
+			   const char *resource)
+{
+	return names(yaml_get(yaml_get(t->outputs, output), "Value"), resource);
 }
 
 /* ---- splicing ---- */

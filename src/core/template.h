@@ -51,6 +51,8 @@ struct template_parameter {
 
 VEC_DEFINE(template_parameters, struct template_parameter);
 
+struct yaml_node;
+
 struct template
 {
 	bool is_built; /* set before parsing: a command makes the folders, so that build
@@ -61,6 +63,7 @@ struct template
 	size_t len;
 	struct template_codes codes; /* in the order of the text */
 	struct template_parameters parameters;
+	const struct yaml_node *outputs; /* private; NULL: there are none */
 };
 
 #define TEMPLATE_INIT        \
@@ -78,6 +81,11 @@ struct template
 int template_parse(struct template *t, const char *name, const char *text, size_t n,
 		   struct error *err);
 void template_release(struct template *t);
+
+/* Whether the value of an output names a resource, by its logical id, in whatever function:
+ * when that resource becomes another, so does what the stack puts out. */
+bool template_output_names(const struct template *t, const char *output,
+			   const char *resource);
 
 /* Where the code of template.codes, one each, is in S3. Both are made of characters that
  * mean nothing to YAML: letters, digits and - . _ / */

@@ -305,8 +305,9 @@ int backend_deploy(struct backend_work *b, const struct watch *watch, struct out
 
 	out->target = arena_strdup(&o->arena, backend_target(b));
 	out->duration_ms = clock_monotonic_ms(aws_clock(watch->aws)) - start_ms;
-	if (rc == 0)
-		return 0;
+	/* It has not failed then: it is planned anew. */
+	if (rc == 0 || err->code == ERR_CONDITION)
+		return rc;
 	out->status = BACKEND_FAILED;
 	error_wrap(err, "backend %s", b->backend->name);
 	out->error = arena_strdup(&o->arena, err->msg);

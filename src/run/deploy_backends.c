@@ -13,17 +13,35 @@ static bool is_wanted(const struct deploy_options *o, const struct backend *b)
 	return !o->only_site;
 }
 
-static bool takes_output(const struct value *v, const struct backend *b)
+/* Whether a value is an output of a backend: the one that is named, or any. */
+static bool is_output(const struct value *v, const char *backend, const char *name)
 {
-	return v->kind == VALUE_OUTPUT && str_eq(v->backend, b->name);
+	return v->kind == VALUE_OUTPUT && str_eq(v->backend, backend) &&
+	       (!name || str_eq(v->text, name));
 }
 
-static bool site_takes_output(const struct site *s, const struct backend *b)
+static bool site_takes(const struct site *s, const char *backend, const char *name)
 {
 	for (size_t i = 0; i < s->distributions.len; i++)
-		if (takes_output(&s->distributions.items[i], b))
+		if (is_output(&s->distributions.items[i], backend, name))
 			return true;
-	return takes_output(&s->bucket, b) || takes_output(&s->url, b);
+	return is_output(&s->bucket, backend, name) || is_output(&s->url, backend, name);
+}
+
+static bool backend_takes(const struct backend *b, const char *backend, const char *name)
+{
+	for (size_t i = 0; i < b->parameters.len; i++)
+		if (is_output(&b->parameters.items[i].value, backend, name))
+			return true;
+	return false;
+}
+
+static bool is_place(const struct deploy *d, const struct backend *b)
+{
+	for (size_t i = 0; i < d->n_sites; i++)
+		if (site_takes(d->sites[i].site, b->name, NULL))
+			return true;
+	return false;
 }
 
 /* Whether somebody who is deployed takes an output of it. */
@@ -31,18 +49,11 @@ static bool is_needed(const struct deploy *d, const struct backend *b)
 {
 	const struct backend_list *all = &d->options->config->backends;
 
-	for (size_t i = 0; i < d->n_sites; i++)
-		if (site_takes_output(d->sites[i].site, b))
+	for (size_t i = 0; i < all->len; i++)
+		if (is_wanted(d->options, &all->items[i]) &&
+		    backend_takes(&all->items[i], b->name, NULL))
 			return true;
-	for (size_t i = 0; i < all->len; i++) {
-		const struct parameter_list *list = &all->items[i].parameters;
-
-		for (size_t k = 0; is_wanted(d->options, &all->items[i]) && k < list->len;
-		     k++)
-			if (takes_output(&list->items[k].value, b))
-				return true;
-	}
-	return false;
+	return is_place(d, b);
 }
 
 static void fill_options(struct deploy *d)
@@ -147,25 +158,42 @@ int deploy_resolve_outputs(struct deploy *d, struct error *err)
 
 struct moving {
 	const struct deploy *d;
-	bool moved;
+	bool moved;    /* it was known, and is another */
+	bool appeared; /* it was not known */
 };
+
+/* Whether something that is deployed takes that output. */
+static bool is_taken(const struct deploy *d, const struct value *v)
+{
+	for (size_t i = 0; i < d->n_sites; i++)
+		if (site_takes(d->sites[i].site, v->backend, v->text))
+			return true;
+	for (size_t i = 0; i < d->n_backends; i++)
+		if (d->backends[i].wanted &&
+		    backend_takes(d->backends[i].backend, v->backend, v->text))
+			return true;
+	return false;
+}
 
 static const char *compare_output(void *ctx, const struct value *v)
 {
 	struct moving *m = ctx;
 	const char *now = find_output((void *)(uintptr_t)m->d, v);
 
-	/* What was not known is not part of the plan. */
-	m->moved |= v->known && !str_eq(v->known, now);
+	if (!str_eq(v->known, now) && is_taken(m->d, v)) {
+		m->moved |= v->known != NULL;
+		m->appeared |= !v->known;
+	}
 	return now;
 }
 
 /* The stack's former reading must be there still: what is known is borrowed from it. */
 bool deploy_outputs_moved(struct deploy *d)
 {
-	struct moving m = { d, false };
+	struct moving m = { .d = d };
 
 	config_resolve_outputs(d->options->config, compare_output, &m);
+	/* What was not known is not part of the plan. */
 	return m.moved;
 }
 
@@ -308,6 +336,65 @@ static void note_large(struct plan *plan, const struct plan_backend *b)
 					    b->backend->name, CFN_TEMPLATE_BYTES_MOST) });
 }
 
+/* The first resource of which an output will be another one, or NULL. */
+static const struct resource_change *moves(const struct backend_work *work,
+					   const struct resource_list *changes,
+					   const char *output)
+{
+	for (size_t i = 0; i < changes->len; i++) {
+		const struct resource_change *c = &changes->items[i];
+
+		if ((str_eq(c->action, "Add") || str_eq(c->replacement, "True") ||
+		     str_eq(c->replacement, "Conditional")) &&
+		    template_output_names(&work->package.template, output, c->name))
+			return c;
+	}
+	return NULL;
+}
+
+static void list_takers(const struct deploy *d, const char *backend, const char *name,
+			struct buf *out)
+{
+	for (size_t i = 0; i < d->n_backends; i++) {
+		const struct backend_work *other = &d->backends[i];
+
+		if (other->wanted && backend_takes(other->backend, backend, name))
+			buf_printf(out, "%sbackend %s", out->len ? ", " : "",
+				   other->backend->name);
+	}
+	for (size_t i = 0; i < d->n_sites; i++)
+		if (site_takes(d->sites[i].site, backend, name))
+			buf_printf(out, "%ssite %s", out->len ? ", " : "",
+				   d->sites[i].site->name);
+}
+
+/* A dry run plans the rest with the outputs of now. */
+static void note_moving(const struct deploy *d, const struct plan_backend *planned,
+			const char *output, struct plan *plan)
+{
+	CLEANUP(buf) struct buf takers = BUF_INIT(1024);
+	const struct backend *b = planned->backend;
+	const struct resource_change *c = moves(deploy_backend_of(d, planned),
+						&planned->resources, output);
+
+	if (c)
+		list_takers(d, b->name, output, &takers);
+	if (!takers.len)
+		return;
+	note_list_push(
+		&plan->notes,
+		(struct note){
+			NOTE_WARNING, SIZE_MAX, NULL,
+			arena_printf(
+				&plan->arena,
+				"backend %s: its output %s %s be another, as %s is %s: "
+				"planned here with that of now: %s",
+				b->name, output,
+				str_eq(c->replacement, "Conditional") ? "may" : "will",
+				c->name, *c->replacement ? "replaced" : "added",
+				takers.data) });
+}
+
 int deploy_preview(struct deploy *d, struct plan *plan, struct error *err)
 {
 	for (size_t i = 0; i < plan->backends.len; i++) {
@@ -320,6 +407,8 @@ int deploy_preview(struct deploy *d, struct plan *plan, struct error *err)
 			note_large(plan, b);
 		else if (backend_preview(work, b, &plan->arena, err) < 0)
 			return -1;
+		for (size_t k = 0; k < work->stack.outputs.len; k++)
+			note_moving(d, b, work->stack.outputs.items[k].key, plan);
 	}
 	return 0;
 }

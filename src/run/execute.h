@@ -34,17 +34,19 @@ struct execute_options {
 	bool wait; /* until invalidations are completed */
 	int64_t wait_timeout_s;
 	/* Both are needed when the plan has backends. */
-	/* Deploys plan.backends[i]; what came of it goes into the outcome. */
+	/* Deploys plan.backends[i]; what came of it goes into the outcome. ERR_CONDITION: the
+	 * plan does not hold for it any more. */
 	int (*deploy_backend)(void *ctx, size_t i, const struct watch *watch,
 			      struct outcome *o, struct error *err);
-	/* Whether what the plan was made with is another now that they have deployed. */
+	/* Asked after each: whether what the plan was made with is another now. */
 	bool (*outputs_moved)(void *ctx);
 	void *ctx;
 };
 
 /* Executes o->plan. 0: all is done. -1: ERR_CONDITION before anything of a site was touched
- * (another deploy was faster, or a stack puts out other values now: read and plan again), ERR_PARTIAL when a later run has to finish
- * (journalled), or what went wrong when nothing was touched. *touched tells which. */
+ * (another deploy was faster, or a stack puts out other values now: read and plan again),
+ * ERR_PARTIAL when a later run has to finish (journalled), or what went wrong when nothing was
+ * touched. *touched tells which. */
 int execute(const struct execute_options *options, struct outcome *o, bool *touched,
 	    struct error *err);
 

@@ -21,12 +21,13 @@ int execute_backends(struct execution *x, size_t from, size_t to, struct error *
 		size_t backend = x->plan->steps.items[i].backend;
 
 		if (o->deploy_backend(o->ctx, backend, &watch, x->outcome, err) < 0)
-			return execution_failed(x, i, err);
+			return err->code == ERR_CONDITION ? -1
+							  : execution_failed(x, i, err);
 		execution_done(x, i);
+		/* The rest of the plan was made with what it put out before. */
+		if (o->outputs_moved(o->ctx))
+			return error_set(err, ERR_CONDITION,
+					 "a stack's outputs are others than before");
 	}
-	/* The plan was made with what they put out before. */
-	if (o->outputs_moved(o->ctx))
-		return error_set(err, ERR_CONDITION,
-				 "a stack's outputs are others than before");
 	return 0;
 }

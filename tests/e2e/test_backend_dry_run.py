@@ -21,11 +21,14 @@ from world import bare_env  # noqa: E402
 
 REPLACED = template(7, True).replace(
     "      RetentionInDays: 7\n", "      RetentionInDays: 7\n      LogGroupName: another\n")
+MOVED = template(7, True).replace("SiteBucket", "OtherBucket").replace(
+    "  OtherBucket: {Value", "  SiteBucket: {Value")
 BAD = template(7, True).replace("RetentionInDays: 7", "RetentionInDays: !Ref Nobody")
 ONLY_A_STACK = halves.config(literal=True).partition("  mailer:")[0]
 FILE = {"crc.yml": ONLY_A_STACK, "website/about.html": "changed"}
 COMMITS = [
     Halves("replaced", "A", "A", "A", "A", "A", {"backend/template.yaml": REPLACED}),
+    Halves("moved", "A", "A", "A", "A", "A", {"backend/template.yaml": MOVED}),
     Halves("bad", "A", "A", "A", "A", "A", {"backend/template.yaml": BAD}),
     Halves("stack", "A", "A", "A", "A", "", {"crc.yml": ONLY_A_STACK}),
     Halves("file", "A", "A", "A", "A", "stack", FILE),
@@ -225,6 +228,20 @@ def test_the_resources_of_an_existing_stack(outputs_world):
     assert counter["resources"][0]["resource_type"] == "AWS::Logs::LogGroup"
     text = text_of(world, "replaced", "--dry-run", "--change-set")
     assert re.search(r"REPLACE +Logs\b", text), text
+
+
+def notes_of(ended):
+    return [n["text"] for n in ended.plan["notes"] if "will be another" in n["text"]]
+
+
+def test_outputs_that_will_move(outputs_world):
+    """The site is shown where it is now, which is said; another resource moves nothing of it."""
+    ended, _ = dry(outputs_world, "moved", "--change-set")
+    assert notes_of(ended) == [
+        "backend counter: its output SiteBucket will be another, as OtherBucket is added: planned "
+        "here with that of now: site main"]
+    ended, _ = dry(outputs_world, "replaced", "--change-set")
+    assert notes_of(ended) == []
 
 
 def test_the_resources_of_a_stack_that_is_not_there(cloud, empty_world):

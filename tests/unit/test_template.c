@@ -192,6 +192,36 @@ static void test_template__refuses_by_name(void **state)
 	refuse("", "Resources");
 }
 
+static void test_template__what_outputs_name(void **state)
+{
+	static const char text[] =
+		"Resources: {A: {Type: T}}\n"
+		"Outputs:\n"
+		"  Ref: {Value: !Ref Site}\n"
+		"  Att: {Value: !GetAtt Site.Arn}\n"
+		"  List: {Value: {'Fn::GetAtt': [Site, Arn]}}\n"
+		"  Sub: {Value: !Sub 'https://${Site.DomainName}/x'}\n"
+		"  Join: {Value: !Join ['', [a, !Ref Site]]}\n"
+		"  Other: {Value: !Ref SiteBucket, Description: Site}\n"
+		"  More: {Value: !Ref MySite, Export: {Name: Site}}\n"
+		"  Null:\n";
+	static const char *const yes[] = { "Ref", "Att", "List", "Sub", "Join" };
+	static const char *const no[] = { "Other", "More", "Null", "Nope" };
+	CLEANUP(template) struct template t = TEMPLATE_INIT;
+	struct error err = ERROR_INIT;
+
+	(void)state;
+	assert_int_equal(template_parse(&t, "t.yaml", text, strlen(text), &err), 0);
+	for (size_t i = 0; i < sizeof(yes) / sizeof(*yes); i++)
+		if (!template_output_names(&t, yes[i], "Site"))
+			fail_msg("%s names it", yes[i]);
+	for (size_t i = 0; i < sizeof(no) / sizeof(*no); i++)
+		if (template_output_names(&t, no[i], "Site"))
+			fail_msg("%s does not name it", no[i]);
+	t.outputs = NULL;
+	assert_false(template_output_names(&t, "Ref", "Site"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -203,6 +233,7 @@ int main(void)
 		cmocka_unit_test(test_template__globals_anchors_and_loops),
 		cmocka_unit_test(test_template__several_in_the_order_of_the_text),
 		cmocka_unit_test(test_template__refuses_by_name),
+		cmocka_unit_test(test_template__what_outputs_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
