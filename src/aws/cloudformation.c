@@ -232,6 +232,7 @@ int cfn_stack_decode(const struct http_response *res, struct arena *arena,
 		.name = xml_get(stack, "StackName"),
 		.status = xml_get(stack, "StackStatus"),
 		.reason = text_or(stack, "StackStatusReason", ""),
+		.updated = text_or(stack, "LastUpdatedTime", ""),
 	};
 	if (str_empty(out->id) || str_empty(out->status))
 		return error_set(err, ERR_DATA, "DescribeStacks: no stack in the answer");

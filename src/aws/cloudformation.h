@@ -27,6 +27,8 @@ struct cfn_stack {
 	const char *name;
 	const char *status; /* "UPDATE_COMPLETE" */
 	const char *reason; /* "" when none is given */
+	const char *
+		updated; /* when its last update began, as written; "": it has had none */
 	struct cfn_pairs outputs;
 	struct cfn_pairs parameters;
 	struct cfn_pairs tags;

@@ -80,22 +80,34 @@ static int make_set(struct stack_job *j, struct cfn_change_set_status *out,
 
 /* ---- deploying ---- */
 
+/* Finds the stack's id if it was not told. A stack that must be as it was seen is looked at
+ * once more: one that is executed makes all others worthless that are made, but perhaps not
+ * those in the making. 0: the stack is gone. */
+static int look_before(struct stack_job *j, struct poll *p, struct error *err)
+{
+	if (j->stack_id && !j->options->only_if)
+		return 1;
+	if (stack_look(j, NULL, p, POLL_ANYTHING, err) < 0)
+		return error_wrap(err, "stack %s", j->options->name);
+	if (!j->exists)
+		return 0;
+	j->stack_id = arena_strdup(j->arena, j->stack.id);
+	return stack_check_seen(j, err) < 0 ? -1 : 1;
+}
+
 static int execute(struct stack_job *j, const struct cfn_changes *changes,
 		   struct error *err)
 {
-	CLEANUP(stack_trace) struct stack_trace trace = { .stack_id = j->stack_id };
+	CLEANUP(stack_trace) struct stack_trace trace = { .stack_id = NULL };
 	struct poll poll;
 	int rc;
 
 	poll_start(&poll, j->options->watch, (struct poll_pace){ 1000, 3000 },
 		   j->options->timeout_s);
-	if (!trace.stack_id) {
-		if (stack_look(j, NULL, &poll, POLL_ANYTHING, err) < 0)
-			return error_wrap(err, "stack %s", j->options->name);
-		if (!j->exists)
-			return 0;
-		trace.stack_id = j->stack_id = arena_strdup(j->arena, j->stack.id);
-	}
+	rc = look_before(j, &poll, err);
+	if (rc < 1)
+		return rc;
+	trace.stack_id = j->stack_id;
 	show(j, changes);
 	if (stack_trace_mark(&trace, &poll, err) < 0)
 		return error_wrap(err, "stack %s", j->options->name);
@@ -154,6 +166,7 @@ static void copy_stack(struct arena *arena, const struct cfn_stack *from,
 		.name = arena_strdup(arena, from->name ? from->name : ""),
 		.status = arena_strdup(arena, from->status),
 		.reason = arena_strdup(arena, from->reason),
+		.updated = arena_strdup(arena, from->updated),
 	};
 	copy_pairs(arena, &from->outputs, &to->outputs);
 	copy_pairs(arena, &from->parameters, &to->parameters);

@@ -11,10 +11,18 @@
 #include "core/template.h"
 #include "run/watch.h"
 
+/* A stack as somebody has seen it. */
+struct stack_seen {
+	const char *id; /* NULL: it was not there, or a shell */
+	const char *updated;
+};
+
 /* All is borrowed. */
 struct stack_options {
 	const struct watch *watch;
 	const char *name;
+	/* It is deployed only if nobody has made or changed it since; NULL: whatever it is. */
+	const struct stack_seen *only_if;
 	bool recreate; /* delete a stack that can only be deleted, and make it anew */
 	int64_t busy_timeout_s; /* how long to wait while somebody else changes it */
 	int64_t timeout_s;      /* how long its own change may take */
@@ -51,7 +59,8 @@ void stack_result_release(struct stack_result *r);
 /* Waits while somebody changes the stack, then makes a change set, shows it, executes it and
  * follows the events. Parameters that are not configured keep their values; so do tags, and
  * capabilities if none are wished for. An empty change set is success and is deleted. Failing:
- * the first resource that failed by itself is named with its reason; ERR_CONFIG for a template,
+ * the first resource that failed by itself is named with its reason; ERR_CONDITION: only_if says
+ * no; ERR_CONFIG for a template,
  * parameter or capability that is refused; ERR_LIMIT for a stack in a dead end, with what to
  * do; ERR_LOCKED: somebody else changes it for too long; ERR_TIMEOUT; ERR_CANCELLED (an update
  * that has begun goes on by itself, and the next run waits for it). Whatever was made and not

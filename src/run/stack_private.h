@@ -35,8 +35,10 @@ bool stack_is_missing(const struct error *err);
 /* Reads the stack; by its id if that is not NULL. */
 int stack_look(struct stack_job *j, const char *id, struct poll *p,
 	       enum poll_patience patience, struct error *err);
+/* -1: ERR_CONDITION, the stack as last read is not what options.only_if says. */
+int stack_check_seen(const struct stack_job *j, struct error *err);
 /* Reads it until nobody changes it. It then is absent, a shell, or can be updated; whatever
- * else it is, is an error, or was deleted. */
+ * else it is, is an error, or was deleted. ERR_CONDITION: it is not as it was seen. */
 int stack_settle(struct stack_job *j, struct error *err);
 
 /* ---- stack_set.c ---- */

@@ -137,6 +137,21 @@ static int wait_for_others(struct stack_job *j, struct poll *p, struct error *er
 	return poll_wait(p, err);
 }
 
+/* One that is gone meanwhile can only be made anew, which nobody else can do at the same
+ * time. */
+int stack_check_seen(const struct stack_job *j, struct error *err)
+{
+	const struct stack_seen *seen = j->options->only_if;
+
+	if (!seen || !j->exists || cfn_state_of(j->stack.status) == CFN_SHELL)
+		return 0;
+	if (str_eq(seen->id, j->stack.id) && str_eq(seen->updated, j->stack.updated))
+		return 0;
+	return error_set(err, ERR_CONDITION,
+			 "stack %s was made or changed by somebody else meanwhile",
+			 j->options->name);
+}
+
 int stack_settle(struct stack_job *j, struct error *err)
 {
 	enum poll_patience patience = POLL_THROTTLED;
@@ -150,6 +165,8 @@ int stack_settle(struct stack_job *j, struct error *err)
 			return error_wrap(err, "stack %s", j->options->name);
 		if (!j->exists)
 			return 0;
+		if (stack_check_seen(j, err) < 0)
+			return -1;
 		state = cfn_state_of(j->stack.status);
 		if (state == CFN_STUCK)
 			return tell_stuck(j, err);

@@ -89,6 +89,7 @@ static void describe_stacks(struct fake_cfn *c, const struct fake_seen *seen,
 			    struct fake_reply *reply)
 {
 	const char *status = c->status;
+	const char *updated = c->made && c->updated_later ? c->updated_later : c->updated;
 
 	(void)seen;
 	if (!c->exists) {
@@ -109,9 +110,11 @@ static void describe_stacks(struct fake_cfn *c, const struct fake_seen *seen,
 			    "</StackName><StackStatus>%s</StackStatus>"
 			    "<StackStatusReason>%s</StackStatusReason><Parameters>%s"
 			    "</Parameters><Tags>%s</Tags><Capabilities>%s</Capabilities>"
-			    "<Outputs>%s</Outputs></member></Stacks>",
+			    "<Outputs>%s</Outputs><LastUpdatedTime>%s"
+			    "</LastUpdatedTime></member></Stacks>",
 			    c->id, FAKE_CFN_NAME, status, c->reason ? c->reason : "",
-			    c->parameters, c->tags, c->capabilities, c->outputs));
+			    c->parameters, c->tags, c->capabilities, c->outputs,
+			    updated ? updated : ""));
 	age(c);
 }
 

@@ -39,6 +39,8 @@ struct fake_cfn {
 	const char *status;
 	const char *reason;
 	const char *id;
+	const char *updated;       /* when; NULL: never */
+	const char *updated_later; /* once our set is made; NULL: the same */
 	int generation;
 	const char *parameters; /* XML */
 	const char *tags;

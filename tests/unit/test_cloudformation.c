@@ -402,6 +402,7 @@ static const char whole_stack[] = ANSWER(
 					    "<ParameterKey>Secret</ParameterKey>"
 					    "<ParameterValue>****</ParameterValue>"
 					    "<ResolvedValue>r</ResolvedValue>") "</Parameters><CreationTime>2026-05-28T20:26:40.123Z</CreationTime>"
+										"<LastUpdatedTime>2026-05-29T20:26:40.123Z</LastUpdatedTime>"
 										"<StackStatus>UPDATE_ROLLBACK_COMPLETE</StackStatus>"
 										"<StackStatusReason>No &#x21;</StackStatusReason>"
 										"<DisableRollback>false</DisableRollback><NotificationARNs/>"
@@ -436,6 +437,7 @@ static void test_cloudformation__a_whole_stack(void **state)
 	assert_string_equal(s.name, "resume");
 	assert_string_equal(s.status, "UPDATE_ROLLBACK_COMPLETE");
 	assert_string_equal(s.reason, "No !");
+	assert_string_equal(s.updated, "2026-05-29T20:26:40.123Z");
 	assert_int_equal(s.parameters.len, 3);
 	assert_pair(&s.parameters.items[0], "Origin", "https://a.b/?c=d&e");
 	assert_pair(&s.parameters.items[1], "Empty", "");

@@ -739,6 +739,65 @@ static void a_set_that_became_obsolete_is_made_anew(void **state)
 	assert_int_equal(f->cfn.executed, 1);
 }
 
+/* Nothing keeps two deploys apart but that a stack is as it was when it was read. */
+static void only_a_stack_as_it_was_seen_is_deployed(void **state)
+{
+	struct fixture *f = *state;
+	struct stack_seen seen = { NULL, "" };
+
+	given_stack(f, "UPDATE_COMPLETE");
+	f->cfn.updated = "monday";
+	f->options.only_if = &seen;
+	deploy_badly(f, ERR_CONDITION, "resume was made or changed by somebody else");
+	seen.id = f->cfn.id;
+	deploy_badly(f, ERR_CONDITION, "by somebody else");
+	seen.updated = "sunday";
+	deploy_badly(f, ERR_CONDITION, "by somebody else");
+	f->cfn.status = "UPDATE_IN_PROGRESS"; /* it is not waited for */
+	deploy_badly(f, ERR_CONDITION, "by somebody else");
+	assert_int_equal(f->cfn.made, 0);
+	f->cfn.status = "UPDATE_COMPLETE";
+	seen.updated = "monday";
+	deploy_well(f);
+	assert_int_equal(f->cfn.executed, 1);
+}
+
+/* A set that was in the making while another one was executed can be executed still. */
+static void one_that_changes_after_the_set_is_left_alone(void **state)
+{
+	struct fixture *f = *state;
+	struct stack_seen seen = { NULL, "sunday" };
+
+	given_stack(f, "UPDATE_COMPLETE");
+	seen.id = f->cfn.id;
+	f->cfn.updated = "sunday";
+	f->cfn.updated_later = "monday";
+	f->options.only_if = &seen;
+	deploy_badly(f, ERR_CONDITION, "by somebody else");
+	assert_int_equal(f->cfn.made, 1);
+	assert_int_equal(f->cfn.executed, 0);
+	assert_int_equal(f->cfn.set_deleted, 1);
+}
+
+static void what_is_gone_or_a_shell_is_created(void **state)
+{
+	struct fixture *f = *state;
+	struct stack_seen seen = { NULL, "" };
+
+	SCRIPT(f, creates);
+	f->options.only_if = &seen;
+	deploy_well(f);
+	assert_true(f->result.created);
+	f->cfn.exists = false; /* deleted since it was seen */
+	seen.id = "arn:another";
+	deploy_well(f);
+	assert_true(f->result.created);
+	given_stack(f, "REVIEW_IN_PROGRESS");
+	seen.id = NULL;
+	deploy_well(f);
+	assert_true(f->result.created);
+}
+
 static void endless_contests_end(void **state)
 {
 	struct fixture *f = *state;
@@ -1154,6 +1213,9 @@ static const struct CMUnitTest tests[] = {
 	TEST(one_that_stays_busy_is_given_up),
 	TEST(one_that_became_busy_between_looks_is_waited_for),
 	TEST(a_set_that_became_obsolete_is_made_anew),
+	TEST(only_a_stack_as_it_was_seen_is_deployed),
+	TEST(one_that_changes_after_the_set_is_left_alone),
+	TEST(what_is_gone_or_a_shell_is_created),
 	TEST(endless_contests_end),
 	TEST(a_set_that_failed_for_throttling_is_made_anew),
 	TEST(lost_answers_of_a_creation_make_one_set),
