@@ -117,11 +117,16 @@ static const char *arn_part(const char *arn, int n, struct arena *arena)
 	return arn ? arena_strndup(arena, arn, strcspn(arn, ":")) : NULL;
 }
 
+static bool asks_for_template(const struct backend_work *b)
+{
+	return b->wanted && !b->outputs_only;
+}
+
 size_t backend_n_calls(const struct backend_work *b)
 {
 	if (is_function(b))
 		return value_text(&b->backend->alias) ? 2 : 1;
-	return b->wanted ? 2 : 1;
+	return asks_for_template(b) ? 2 : 1;
 }
 
 static void ask_for_function(const struct backend_work *b, const char *name,
@@ -161,7 +166,7 @@ void backend_calls(const struct backend_work *b, struct aws_call *calls)
 		return;
 	}
 	cfn_stack_request(&calls[0].request, target);
-	if (b->wanted)
+	if (asks_for_template(b))
 		cfn_template_request(&calls[1].request, target);
 }
 
@@ -219,6 +224,9 @@ static int take_stack(struct backend_work *b, struct aws_call *calls, struct err
 {
 	enum cfn_state state;
 
+	/* Strings of an earlier answer stay, which others have borrowed. */
+	cfn_stack_release(&b->stack);
+	b->exists = b->is_busy = false;
 	if (calls[0].err.code && cfn_stack_is_absent(&calls[0].err))
 		return 0;
 	if (calls[0].err.code) {
@@ -232,7 +240,7 @@ static int take_stack(struct backend_work *b, struct aws_call *calls, struct err
 	/* A stack of which only a change set was made is none yet. */
 	b->exists = state != CFN_SHELL;
 	b->is_busy = state == CFN_BUSY;
-	return b->wanted && b->exists ? take_template(b, &calls[1], err) : 0;
+	return asks_for_template(b) && b->exists ? take_template(b, &calls[1], err) : 0;
 }
 
 int backend_take(struct backend_work *b, struct aws_call *calls, struct error *err)

@@ -32,7 +32,11 @@ struct backend_options {
 struct backend_work {
 	const struct backend_options *options;
 	const struct backend *backend;
-	bool wanted; /* it is deployed; else only its outputs are asked for */
+	bool wanted;        /* it is deployed; else only its outputs are asked for */
+	bool is_place;      /* its outputs say where a site goes */
+	bool leads_to_site; /* they do, or those of stacks that take them */
+	bool outputs_only;  /* what is live is not asked for now, but what it puts out */
+	bool only_as_read; /* no claim keeps others away: what is there must be what was read */
 	struct arena arena;
 	struct package package; /* of a template */
 	bool has_package;
@@ -69,7 +73,7 @@ const char *backend_target(const struct backend_work *b);
 enum { BACKEND_CALLS_MOST = 2 };
 size_t backend_n_calls(const struct backend_work *b);
 void backend_calls(const struct backend_work *b, struct aws_call *calls);
-/* Takes as many answers. ERR_NOT_FOUND: no such function. */
+/* Takes as many answers, in the place of earlier ones. ERR_NOT_FOUND: no such function. */
 int backend_take(struct backend_work *b, struct aws_call *calls, struct error *err);
 /* The value of an output of the stack, or NULL; borrowed until the next reading. */
 const char *backend_output(const struct backend_work *b, const char *name);
@@ -91,7 +95,8 @@ void backend_keep_outputs(const struct backend_work *b, struct outcome *o);
 /* What a change set would do, shown in the plan and forgotten by AWS. */
 int backend_preview(struct backend_work *b, struct plan_backend *out, struct arena *arena,
 		    struct error *err);
-/* Deploys it and writes into the outcome what came of that. */
+/* Deploys it and writes into the outcome what came of that. ERR_CONDITION: it is not as it was
+ * read (only_as_read), or a claim was lost: read and plan again. */
 int backend_deploy(struct backend_work *b, const struct watch *watch, struct outcome *o,
 		   struct error *err);
 

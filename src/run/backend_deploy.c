@@ -19,6 +19,7 @@ struct deploying {
 	const struct watch *watch;
 	struct outcome *outcome;
 	struct artifacts artifacts;
+	struct stack_seen seen; /* when it was read */
 };
 
 static struct artifacts artifacts_of(struct backend_work *b, const struct watch *watch)
@@ -140,6 +141,7 @@ static struct stack_options options_of(struct deploying *d)
 	return (struct stack_options){
 		.watch = d->watch,
 		.name = backend_target(d->b),
+		.only_if = d->b->only_as_read ? &d->seen : NULL,
 		.recreate = d->b->options->recreate,
 		.busy_timeout_s = d->b->options->busy_timeout_s,
 		.timeout_s = DEPLOY_TIMEOUT_S,
@@ -297,6 +299,7 @@ int backend_deploy(struct backend_work *b, const struct watch *watch, struct out
 		.watch = watch,
 		.outcome = o,
 		.artifacts = artifacts_of(b, watch),
+		.seen = { b->exists ? b->stack.id : NULL, b->stack.updated },
 	};
 	int64_t start_ms = clock_monotonic_ms(aws_clock(watch->aws));
 	bool is_function = b->backend->kind == BACKEND_FUNCTION;

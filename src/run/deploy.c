@@ -218,6 +218,11 @@ static int deploy_backend(void *ctx, size_t i, const struct watch *watch,
 	struct deploy *d = ctx;
 	struct backend_work *b = deploy_backend_of(d, &o->plan.backends.items[i]);
 
+	if (!deploy_is_due(d, b))
+		return error_set(err, ERR_CONDITION,
+				 "where a site goes is known now: the rest deploys under "
+				 "its claim");
+	b->only_as_read = deploy_waits(d);
 	return backend_deploy(b, watch, o, err);
 }
 
@@ -316,9 +321,8 @@ static bool is_staged(const struct deploy *d, const struct plan *plan)
 	for (size_t i = 0; i < plan->backends.len; i++)
 		if (plan->backends.items[i].verdict == BACKEND_LEFT)
 			return false;
-	for (size_t i = 0; i < d->n_sites; i++)
-		if (d->sites[i].waits && !d->sites[i].superseded)
-			return true;
+	if (deploy_waits(d))
+		return true;
 	for (size_t i = 0; i < plan->backends.len; i++)
 		if (plan->backends.items[i].verdict == BACKEND_LATER)
 			return true;
@@ -403,8 +407,16 @@ static bool has_backend_steps(const struct plan *plan)
 	return false;
 }
 
+/* After so many rounds with backends in them, what takes time is others all the same: each
+ * backend may wait for another, and the sites for all. */
+static size_t rounds_most(const struct deploy *d)
+{
+	return 4 + 2 * d->n_backends;
+}
+
 static int run_rounds(struct deploy *d, struct outcome *o, struct error *err)
 {
+	size_t rounds = 0;
 	int64_t until_ms = clock_monotonic_ms(d->options->clock) +
 			   d->options->lock_timeout_s * INT64_C(1000);
 
@@ -416,7 +428,7 @@ static int run_rounds(struct deploy *d, struct outcome *o, struct error *err)
 		if (!again)
 			return -1;
 		/* What backends took is not time that others were faster. */
-		if (has_backend_steps(&o->plan))
+		if (has_backend_steps(&o->plan) && rounds++ < rounds_most(d))
 			until_ms = clock_monotonic_ms(d->options->clock) +
 				   d->options->lock_timeout_s * INT64_C(1000);
 		if (clock_monotonic_ms(d->options->clock) >= until_ms)

@@ -94,6 +94,7 @@ struct deploy {
 	size_t n_others;
 	struct note_list opening_notes; /* both become the plan's */
 	struct note_list notes;         /* of the latest reading */
+	bool places_moved; /* while it went on: what was read of sites is worth nothing */
 	struct oid base_commit;
 	bool has_base_commit;
 	const char *base_why;

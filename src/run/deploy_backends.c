@@ -89,29 +89,58 @@ static int check_name(const struct deploy_options *o, struct error *err)
 			 o->only_backend, all->len ? "; there are: " : "", names.data);
 }
 
-static int open_one(struct deploy *d, const struct backend *b, struct error *err)
+static int open_one(struct deploy *d, const struct backend *b, bool leads_to_site,
+		    struct error *err)
 {
 	bool wanted = is_wanted(d->options, b);
 
+	struct backend_work *work = &d->backends[d->n_backends];
+
 	if (!wanted && !is_needed(d, b))
 		return 0;
-	return backend_open(&d->backends[d->n_backends++], &d->backend_options, b, wanted,
-			    err);
+	d->n_backends++;
+	if (backend_open(work, &d->backend_options, b, wanted, err) < 0)
+		return -1;
+	work->is_place = is_place(d, b);
+	work->leads_to_site = leads_to_site;
+	return 0;
+}
+
+/* Finds those that sites wait for, directly or not; order has each behind those whose outputs
+ * it takes. */
+static void find_leading(const struct deploy *d, const size_t *order, bool *leads)
+{
+	const struct backend_list *all = &d->options->config->backends;
+
+	for (size_t i = all->len; i-- > 0;) {
+		const struct backend *b = &all->items[order[i]];
+
+		leads[order[i]] = is_place(d, b);
+		for (size_t k = i + 1; k < all->len; k++)
+			leads[order[i]] |= leads[order[k]] &&
+					   backend_takes(&all->items[order[k]], b->name,
+							 NULL);
+	}
 }
 
 int deploy_open_backends(struct deploy *d, struct error *err)
 {
 	const struct backend_list *all = &d->options->config->backends;
 	size_t *order = arena_alloc(&d->arena, (all->len + 1) * sizeof(*order));
+	bool *leads = arena_alloc(&d->arena, (all->len + 1) * sizeof(*leads));
 
 	if (check_name(d->options, err) < 0)
 		return -1;
 	fill_options(d);
 	config_backend_order(d->options->config, order);
+	find_leading(d, order, leads);
 	d->backends = arena_alloc(&d->arena, (all->len + 1) * sizeof(*d->backends));
-	for (size_t i = 0; i < all->len; i++)
-		if (open_one(d, &all->items[order[i]], err) < 0)
-			return -1;
+	/* What leads to sites goes first: others deploy under the sites' claims. */
+	for (int pass = 0; pass < 2; pass++)
+		for (size_t i = 0; i < all->len; i++)
+			if (leads[order[i]] == (pass == 0) &&
+			    open_one(d, &all->items[order[i]], pass == 0, err) < 0)
+				return -1;
 	return 0;
 }
 
@@ -158,8 +187,7 @@ int deploy_resolve_outputs(struct deploy *d, struct error *err)
 
 struct moving {
 	const struct deploy *d;
-	bool moved;    /* it was known, and is another */
-	bool appeared; /* it was not known */
+	bool moved;
 };
 
 /* Whether something that is deployed takes that output. */
@@ -180,21 +208,55 @@ static const char *compare_output(void *ctx, const struct value *v)
 	struct moving *m = ctx;
 	const char *now = find_output((void *)(uintptr_t)m->d, v);
 
-	if (!str_eq(v->known, now) && is_taken(m->d, v)) {
-		m->moved |= v->known != NULL;
-		m->appeared |= !v->known;
-	}
+	/* What was not known is not part of the plan. */
+	m->moved |= v->known && !str_eq(v->known, now) && is_taken(m->d, v);
 	return now;
 }
 
 /* The stack's former reading must be there still: what is known is borrowed from it. */
 bool deploy_outputs_moved(struct deploy *d)
 {
-	struct moving m = { .d = d };
+	struct moving m = { d, false };
 
 	config_resolve_outputs(d->options->config, compare_output, &m);
-	/* What was not known is not part of the plan. */
 	return m.moved;
+}
+
+static bool has_moved(const struct deploy *d, const struct value *v)
+{
+	return v->kind == VALUE_OUTPUT &&
+	       !str_eq(v->known, find_output((void *)(uintptr_t)d, v));
+}
+
+bool deploy_places_moved(const struct deploy *d)
+{
+	for (size_t i = 0; i < d->n_sites; i++) {
+		const struct site *s = d->sites[i].site;
+
+		for (size_t k = 0; k < s->distributions.len; k++)
+			if (has_moved(d, &s->distributions.items[k]))
+				return true;
+		if (has_moved(d, &s->bucket))
+			return true;
+	}
+	return false;
+}
+
+bool deploy_waits(const struct deploy *d)
+{
+	for (size_t i = 0; i < d->n_sites; i++)
+		if (d->sites[i].waits && !d->sites[i].superseded)
+			return true;
+	return false;
+}
+
+bool deploy_is_due(const struct deploy *d, const struct backend_work *b)
+{
+	for (size_t i = 0; i < d->n_sites; i++)
+		if (d->sites[i].waits && !d->sites[i].superseded &&
+		    !deploy_site_is_known(&d->sites[i]))
+			return b->leads_to_site;
+	return !deploy_waits(d);
 }
 
 /* Whether a value is not known, though whoever makes it has nothing to deploy. */

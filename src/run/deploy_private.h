@@ -33,6 +33,15 @@ bool deploy_outputs_moved(struct deploy *d);
 /* ERR_CONFIG: an output is not there, and no deploy will bring it. */
 int deploy_check_known(const struct deploy *d, const struct plan *plan,
 		       struct error *err);
+/* Whether it may be deployed now. As long as a site's place is not known nobody can claim it:
+ * then only what leads to that place is deployed, and the rest under the claim. */
+bool deploy_is_due(const struct deploy *d, const struct backend_work *b);
+/* Whether any site of the plan waits for outputs. */
+bool deploy_waits(const struct deploy *d);
+/* Whether all that is to be known of where it goes is. */
+bool deploy_site_is_known(const struct deploy_site *s);
+/* Whether a site goes somewhere else than the configuration holds, by what was read last. */
+bool deploy_places_moved(const struct deploy *d);
 /* After a deploy that died: finds the change sets that it has left. */
 void deploy_find_left_sets(struct deploy *d);
 /* What the plan has to know of the backends; out has room for all. */

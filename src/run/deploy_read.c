@@ -80,7 +80,7 @@ static bool takes_outputs(const struct deploy_site *s)
 	return s->site->bucket.kind == VALUE_OUTPUT;
 }
 
-static bool is_known(const struct deploy_site *s)
+bool deploy_site_is_known(const struct deploy_site *s)
 {
 	const struct value_list *list = &s->site->distributions;
 
@@ -90,13 +90,33 @@ static bool is_known(const struct deploy_site *s)
 	return value_text(&s->site->bucket) != NULL;
 }
 
-/* Of two rounds of requests: the backends and the sites that do not depend on them, then the
- * sites that do. Requests of a round go side by side. */
-enum reading { READ_FIRST, READ_AFTER_STACKS };
+/* Three rounds of requests, which go side by side in each: the sites whose place is written
+ * down, and the stacks that tell where the others are; those sites; and then the backends. A
+ * claim depends on the state as it was before the backends were read: so it is refused when
+ * another deploy has changed one since. A dry run, which claims nothing, reads all backends in
+ * the first round. */
+enum reading { READ_FIRST, READ_AFTER_STACKS, READ_BACKENDS };
 
-static bool is_read_in(const struct deploy_site *s, enum reading reading)
+static bool is_site_read_in(const struct deploy_site *s, enum reading reading)
 {
+	if (reading == READ_BACKENDS)
+		return false;
 	return takes_outputs(s) == (reading == READ_AFTER_STACKS) && !s->waits;
+}
+
+static bool is_read_first(const struct deploy *d, const struct backend_work *b)
+{
+	return d->options->dry_run || b->is_place;
+}
+
+static bool is_backend_read_in(const struct deploy *d, const struct backend_work *b,
+			       enum reading reading)
+{
+	bool first = is_read_first(d, b);
+
+	if (reading == READ_BACKENDS)
+		return !first || (b->wanted && !d->options->dry_run);
+	return reading == READ_FIRST && first;
 }
 
 static size_t fill_site(const struct deploy_site *s, struct aws_call *calls)
@@ -111,21 +131,18 @@ static size_t fill_site(const struct deploy_site *s, struct aws_call *calls)
 	return 1 + s->n_viewers;
 }
 
-static size_t fill_backend(const struct backend_work *b, struct aws_call *calls)
-{
-	backend_calls(b, calls);
-	return backend_n_calls(b);
-}
-
 static size_t fill_calls(const struct deploy *d, enum reading reading,
 			 struct aws_call *calls)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; reading == READ_FIRST && i < d->n_backends; i++)
-		n += fill_backend(&d->backends[i], &calls[n]);
+	for (size_t i = 0; i < d->n_backends; i++)
+		if (is_backend_read_in(d, &d->backends[i], reading)) {
+			backend_calls(&d->backends[i], &calls[n]);
+			n += backend_n_calls(&d->backends[i]);
+		}
 	for (size_t i = 0; i < d->n_sites; i++)
-		if (is_read_in(&d->sites[i], reading))
+		if (is_site_read_in(&d->sites[i], reading))
 			n += fill_site(&d->sites[i], &calls[n]);
 	return n;
 }
@@ -144,15 +161,17 @@ static int take_site(struct deploy *d, struct deploy_site *s, struct aws_call **
 static int take_answers(struct deploy *d, enum reading reading, struct aws_call *calls,
 			struct error *err)
 {
-	for (size_t i = 0; reading == READ_FIRST && i < d->n_backends; i++) {
+	for (size_t i = 0; i < d->n_backends; i++) {
 		struct backend_work *b = &d->backends[i];
 
+		if (!is_backend_read_in(d, b, reading))
+			continue;
 		if (backend_take(b, calls, err) < 0)
 			return -1;
 		calls += backend_n_calls(b);
 	}
 	for (size_t i = 0; i < d->n_sites; i++)
-		if (is_read_in(&d->sites[i], reading) &&
+		if (is_site_read_in(&d->sites[i], reading) &&
 		    take_site(d, &d->sites[i], &calls, err) < 0)
 			return -1;
 	return 0;
@@ -170,8 +189,14 @@ static size_t count_most(const struct deploy *d)
 static int read_round(struct deploy *d, enum reading reading, struct error *err)
 {
 	struct aws_call *calls = xcalloc(count_most(d) + 1, sizeof(*calls));
-	size_t n = fill_calls(d, reading, calls);
-	int rc = n ? aws_send_all(d->options->aws, calls, n, err) : 0;
+	bool outputs_only = reading == READ_FIRST && !d->options->dry_run;
+	size_t n;
+	int rc;
+
+	for (size_t i = 0; i < d->n_backends; i++)
+		d->backends[i].outputs_only = outputs_only;
+	n = fill_calls(d, reading, calls);
+	rc = n ? aws_send_all(d->options->aws, calls, n, err) : 0;
 
 	if (rc == 0)
 		rc = take_answers(d, reading, calls, err);
@@ -184,7 +209,7 @@ static int read_round(struct deploy *d, enum reading reading, struct error *err)
 /* Sites that wait are shown by a dry run as if nothing were there. */
 static void settle_site(struct deploy *d, struct deploy_site *s)
 {
-	s->waits = !is_known(s);
+	s->waits = !deploy_site_is_known(s);
 	s->bucket = value_text(&s->site->bucket);
 	if (!s->waits)
 		return;
@@ -194,6 +219,13 @@ static void settle_site(struct deploy *d, struct deploy_site *s)
 			&s->viewers[i],
 			value_label(&s->site->distributions.items[i], &d->arena),
 			s->site->prefix, s->site->query_strings, &s->read_arena);
+}
+
+/* What backends alone take was read last. Sites were read where outputs said then. */
+static int resolve_again(struct deploy *d, struct error *err)
+{
+	d->places_moved = deploy_places_moved(d);
+	return deploy_resolve_outputs(d, err);
 }
 
 static int read_once(struct deploy *d, struct error *err)
@@ -207,12 +239,15 @@ static int read_once(struct deploy *d, struct error *err)
 	for (size_t i = 0; i < d->n_sites; i++)
 		if (takes_outputs(&d->sites[i]))
 			settle_site(d, &d->sites[i]);
-	return read_round(d, READ_AFTER_STACKS, err);
+	if (read_round(d, READ_AFTER_STACKS, err) < 0 ||
+	    read_round(d, READ_BACKENDS, err) < 0)
+		return -1;
+	return resolve_again(d, err);
 }
 
 /* Somebody else at work: told while it is waited for, and at the end of the wait. */
 struct obstacle {
-	const char *waiting; /* NULL: there is none; in the deploy's arena */
+	const char *waiting; /* NULL: there is none; lives as long as the deploy */
 	const char *held;
 };
 
@@ -223,6 +258,11 @@ static struct obstacle obstacle_of(struct deploy *d)
 	for (size_t i = 0; i < d->n_sites; i++)
 		if (d->sites[i].read.wait_s > most)
 			most = d->sites[i].read.wait_s;
+	if (d->places_moved)
+		return (struct obstacle){
+			"the outputs of stacks became others just now: reading again",
+			"the outputs of stacks have become others again and again",
+		};
 	if (most)
 		return (struct obstacle){
 			arena_printf(

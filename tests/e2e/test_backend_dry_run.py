@@ -190,14 +190,14 @@ def test_nothing_is_there(empty_world):
 
 
 def test_one_changed_file(cloud, history):
-    """A deploy, for comparison: the backend adds two requests to six, and no time."""
+    """A deploy, for comparison: the backend adds two requests to six, side by side."""
     world = at(cloud, history, "stack")
     ended = world.run("file")
     requests = [r for r in cloud.requests() if r["service"] != "edge"]
     assert ended.status == 0 and Counter(r["operation"] for r in requests) == {
         "DescribeStacks": 1, "GetTemplate": 1, "GetObject": 1, "GetDistribution": 1,
         "PutObject": 3, "CreateInvalidation": 1}, ended
-    assert in_sequence(requests) == 5
+    assert in_sequence(requests) == 6
 
 
 # Change sets

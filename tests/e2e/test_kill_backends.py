@@ -49,6 +49,14 @@ def test_killed_in_the_first_deploy(clouds, outputs):
     clouds.sweep(cases, halves.killed(outputs, None, release=False))
 
 
+def test_two_first_deploys(clouds, outputs):
+    """Neither knows where the site goes before there is a stack, which both are about to make."""
+    create, execute = ("CreateChangeSet", 1), ("ExecuteChangeSet", 1)
+    cases = [((create, create), (0, 1)), ((execute, create), (1, 0))]
+    clouds.sweep(cases, halves.raced(outputs, None, "all", "B", "all", release=False))
+    clouds.sweep(cases[:1], halves.raced(outputs, None, "B", "all", "all", release=False))
+
+
 def test_told_to_stop(clouds, outputs):
     moments = [(("CreateChangeSet", 1), AFTER), (("ExecuteChangeSet", 1), "before")]
     clouds.sweep(moments, halves.cancelled(outputs, "A", signal.SIGTERM, release=False))

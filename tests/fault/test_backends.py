@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from fault import halves
-from fault.halves import HalvesHistory, record_moments
+from fault.halves import Halves, HalvesHistory, record_moments
 from fault.harness import Clouds
 
 LATER = ["back", "site", "code", "template", "mailer", "all", "again", "B"]
@@ -27,7 +27,9 @@ def clouds(tmp_path_factory):
 @pytest.fixture(scope="module", params=["literal", "outputs"])
 def history(request, tmp_path_factory):
     """Where the site goes is written down, or known from the stack alone."""
-    return HalvesHistory(tmp_path_factory.mktemp("halves") / "repo", request.param == "literal")
+    undone = Halves("undone", "B", "B", "B", "B", "code")
+    directory = tmp_path_factory.mktemp("halves") / "repo"
+    return HalvesHistory(directory, request.param == "literal", [undone])
 
 
 @pytest.fixture(scope="module")
@@ -116,3 +118,44 @@ def test_first_deploys(clouds, history):
     made = record_moments(clouds, history, None, "B")
     clouds.sweep(pairs(3, made, 10), halves.raced(history, None, "B", "all", "all"))
     clouds.sweep(pairs(4, made, 10), halves.raced(history, None, "all", "B", "all"))
+
+
+def test_what_an_older_deploy_changes_is_put_back(clouds, history):
+    """What is live is what the newer commit wants when it looks, and no longer when it has read the
+    state."""
+    reads = [("GetObject", 1), ("GetDistribution", 1), ("DescribeStacks", 1), ("GetTemplate", 1),
+             ("DescribeStacks", 2), ("PutObject", 1)]  # fmt: skip
+    cases = [((read, ("PutObject", 1)), (1, 0)) for read in reads]
+    clouds.sweep(cases, halves.raced(history, "B", "undone", "code", "undone"))
+
+
+# Nothing is there, and the site's place is what the stack puts out: there is no claim before it
+
+AROUND_THE_STACK = [
+    ("DescribeStacks", 1), ("CreateBucket", 1), ("CreateChangeSet", 1), ("DescribeChangeSet", 1),
+    ("ExecuteChangeSet", 1), ("DescribeStackEvents", 2), ("GetObject", 1), ("PutObject", 2),
+    ("UpdateFunctionCode", 1),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory):
+    return HalvesHistory(tmp_path_factory.mktemp("outputs") / "repo", False)
+
+
+@pytest.mark.parametrize("first,second", [("B", "all"), ("all", "B")])
+def test_first_deploys_without_a_place(clouds, outputs, first, second):
+    """Wherever the two meet: a stack that the other one has made meanwhile is not deployed over."""
+    meetings = itertools.product(AROUND_THE_STACK[:7], AROUND_THE_STACK[:5], ((0, 1), (1, 0)))
+    cases = [((i, j), order) for i, j, order in meetings]
+    sample = random.Random(first).sample(cases, 24)
+    clouds.sweep(sample, halves.raced(outputs, None, first, second, "all"))
+
+
+def test_a_function_waits_for_the_claim(clouds, outputs):
+    """Held before it publishes, in the deploy that has made the stack: the newer one is first."""
+    cases = [
+        ((("UpdateFunctionCode", 1), ("UpdateFunctionCode", 1)), order) for order in ((0, 1), (1, 0))
+    ]
+    clouds.sweep(cases, halves.raced(outputs, None, "B", "all", "all"))
+    clouds.sweep(cases, halves.raced(outputs, None, "all", "B", "all"))
