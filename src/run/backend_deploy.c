@@ -13,6 +13,8 @@
 
 enum { ARCHIVE_MOST = 256 << 20, DEPLOY_TIMEOUT_S = 7200 };
 
+enum { DROP_TRIES = 30, DROP_PAUSE_MS = 1000 };
+
 /* One backend that is being deployed. */
 struct deploying {
 	struct backend_work *b;
@@ -197,21 +199,41 @@ static int check_code(struct deploying *d, const struct stack_code *codes,
 	return 0;
 }
 
+/* 1: it cannot be deleted yet. */
+static int drop_left_set(struct deploying *d, const char *name, struct error *err)
+{
+	CLEANUP(aws_request) struct aws_request req = AWS_REQUEST_INIT;
+	CLEANUP(http_response) struct http_response res = HTTP_RESPONSE_INIT;
+	struct backend_work *b = d->b;
+
+	cfn_change_set_delete_request(&req, name);
+	cfn_change_set_of(&req, b->stack.id);
+	if (watch_send(d->watch, &req, &res, err) == 0)
+		return 0;
+	error_wrap(err, "stack %s: change set %s of a deploy that died",
+		   backend_target(b), name);
+	return str_eq(err->service_code, "InvalidChangeSetStatus") ? 1 : -1;
+}
+
+/* One that is in the making is waited for; it does nothing by itself, should it stay so. */
 static int drop_left_sets(struct deploying *d, struct error *err)
 {
 	struct backend_work *b = d->b;
 
 	for (size_t i = 0; i < b->left_sets.len; i++) {
-		CLEANUP(aws_request) struct aws_request req = AWS_REQUEST_INIT;
-		CLEANUP(http_response) struct http_response res = HTTP_RESPONSE_INIT;
+		int rc = drop_left_set(d, b->left_sets.items[i], err);
 
-		cfn_change_set_delete_request(&req, b->left_sets.items[i]);
-		cfn_change_set_of(&req, b->stack.id);
-		if (watch_send(d->watch, &req, &res, err) < 0)
-			return error_wrap(err,
-					  "stack %s: change set %s of a deploy that "
-					  "died",
-					  backend_target(b), b->left_sets.items[i]);
+		for (int tries = 1; rc == 1 && tries < DROP_TRIES; tries++) {
+			error_clear(err);
+			if (watch_sleep(d->watch, DROP_PAUSE_MS, err) < 0)
+				return -1;
+			rc = drop_left_set(d, b->left_sets.items[i], err);
+		}
+		if (rc < 0)
+			return -1;
+		if (rc == 1)
+			outcome_note(d->outcome, NOTE_WARNING, SIZE_MAX, NULL, err->msg);
+		error_clear(err);
 	}
 	return 0;
 }

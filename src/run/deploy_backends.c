@@ -316,11 +316,22 @@ int deploy_check_known(const struct deploy *d, const struct plan *plan, struct e
 
 /* Planning */
 
+/* Nothing was recorded yet of a site in a bucket that a stack has made: the deploy that made
+ * it was not the only one, perhaps, and none had a journal. */
+static bool is_first_in_stack(const struct deploy_site *s)
+{
+	return !s->read.exists && !s->waits && s->site->bucket.kind == VALUE_OUTPUT;
+}
+
 static bool any_unfinished(const struct deploy *d)
 {
-	for (size_t i = 0; i < d->n_sites; i++)
-		if (d->sites[i].read.exists && d->sites[i].read.state.journal.is_set)
+	for (size_t i = 0; i < d->n_sites; i++) {
+		const struct deploy_site *s = &d->sites[i];
+
+		if ((s->read.exists && s->read.state.journal.is_set) ||
+		    is_first_in_stack(s))
 			return true;
+	}
 	return false;
 }
 

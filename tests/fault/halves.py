@@ -502,6 +502,33 @@ def raced(history, base, first, second, last, release=True):
     return check
 
 
+def raced_and_killed(history, base, first, second, release=True):
+    """Case: a moment of the first. It is stopped there, the second runs until it ends or waits, and
+    the first never goes on. Then "all", which descends from both, must be deployed whole; the
+    second has to do so itself if it is that commit."""
+
+    def check(cloud, moment):
+        world = deployed(cloud, history, base, release)
+        world.hold(*moment)
+        dies = world.start(first)
+        held, seen = world.wait_held(dies), last_request(cloud)
+        lives = world.start(second)
+        until(lambda: stands(cloud, lives, seen))
+        dies.kill()
+        dies.communicate()
+        world.let_go()
+        world.warm()
+        world.sets_are_made()
+        world.lease_dies()
+        ended = world.end(lives)
+        problems = [] if held and ended.status == 0 else [f"held: {held}, then {ended}"]
+        if second == "all":
+            problems += world.problems("all")
+        return [*problems, *(problems and [str(ended)]), *finish(world, "all")]
+
+    return check
+
+
 def race(world, commits, moments, order):
     """Each is held at a request of its own, unless it has to wait for the other one before; then
     they go on in this order, the latter when the former has ended or waits."""

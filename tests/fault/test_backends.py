@@ -152,6 +152,13 @@ def test_first_deploys_without_a_place(clouds, outputs, first, second):
     clouds.sweep(sample, halves.raced(outputs, None, first, second, "all"))
 
 
+@pytest.mark.parametrize("first,second", [("B", "all"), ("all", "B")])
+def test_killed_beside_another_first_deploy(clouds, outputs, first, second):
+    made = record_moments(clouds, outputs, None, first)
+    sample = random.Random(second).sample(made, 20)
+    clouds.sweep(sample, halves.raced_and_killed(outputs, None, first, second))
+
+
 def test_a_function_waits_for_the_claim(clouds, outputs):
     """Held before it publishes, in the deploy that has made the stack: the newer one is first."""
     cases = [
