@@ -53,6 +53,9 @@ static bool is_needed(const struct deploy *d, const struct backend *b)
 		if (is_wanted(d->options, &all->items[i]) &&
 		    backend_takes(&all->items[i], b->name, NULL))
 			return true;
+	for (size_t i = 0; i < d->n_records; i++)
+		if (is_output(&d->records[i].site->bucket, b->name, NULL))
+			return true;
 	return is_place(d, b);
 }
 
@@ -341,6 +344,9 @@ static bool any_superseded(const struct deploy *d)
 {
 	for (size_t i = 0; i < d->n_sites; i++)
 		if (d->sites[i].superseded)
+			return true;
+	for (size_t i = 0; i < d->n_records; i++)
+		if (d->records[i].superseded)
 			return true;
 	return false;
 }
