@@ -176,10 +176,7 @@ static const char *find_output(void *ctx, const struct value *v)
 {
 	const struct deploy *d = ctx;
 
-	for (size_t i = 0; i < d->n_backends; i++)
-		if (str_eq(d->backends[i].backend->name, v->backend))
-			return backend_output(&d->backends[i], v->text);
-	return NULL;
+	return backends_output(d->backends, d->n_backends, v);
 }
 
 int deploy_resolve_outputs(struct deploy *d, struct error *err)
