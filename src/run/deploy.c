@@ -169,16 +169,19 @@ static bool is_planned(const struct deploy *d, const struct deploy_site *s)
 static void note_waiting(struct deploy *d)
 {
 	for (size_t i = 0; i < d->n_sites; i++) {
-		const struct deploy_site *s = &d->sites[i];
-		const char *text = arena_printf(
-			&d->arena,
-			"site %s is planned once the backends have deployed: where it goes "
-			"is %s",
-			s->site->name, value_label(&s->site->bucket, &d->arena));
+		const struct site *site = d->sites[i].site;
 
-		if (s->waits && !d->options->dry_run)
-			note_list_push(&d->notes,
-				       (struct note){ NOTE_INFO, SIZE_MAX, NULL, text });
+		if (!d->sites[i].waits || d->options->dry_run)
+			continue;
+		note_list_push(
+			&d->notes,
+			(struct note){
+				NOTE_INFO, SIZE_MAX, NULL,
+				arena_printf(&d->arena,
+					     "site %s is planned once the backends have "
+					     "deployed: where it goes is %s",
+					     site->name,
+					     value_label(&site->bucket, &d->arena)) });
 	}
 }
 
