@@ -10,7 +10,7 @@ from gitfixtures import Repo, assert_plans_as_git, crc, git_cloud, plan, repo, t
 
 def head_entries(repo, entries):
     """A commit of exactly these on main."""
-    commit = repo.commit_entries(entries, repo.id())
+    commit = repo.commit_entries(entries, repo.head())
     repo.git("update-ref", "refs/heads/main", commit)
     return commit
 
