@@ -131,20 +131,7 @@ static const char *find_output(void *ctx, const struct value *v)
 {
 	const struct backends *b = ctx;
 
-	for (size_t i = 0; i < b->n; i++)
-		if (str_eq(b->works[i].backend->name, v->backend))
-			return backend_output(&b->works[i], v->text);
-	return NULL;
-}
-
-static int take_backends(struct backends *b, struct aws_call *calls, struct error *err)
-{
-	for (size_t i = 0; i < b->n; i++) {
-		if (backend_take(&b->works[i], calls, err) < 0)
-			return -1;
-		calls += backend_n_calls(&b->works[i]);
-	}
-	return 0;
+	return backends_output(b->works, b->n, v);
 }
 
 static int read_backends(struct backends *b, struct aws *aws, struct config *config,
@@ -152,23 +139,20 @@ static int read_backends(struct backends *b, struct aws *aws, struct config *con
 {
 	size_t all = config->backends.len;
 	struct aws_call *calls = xcalloc(all * BACKEND_CALLS_MOST + 1, sizeof(*calls));
-	size_t n = 0;
+	struct aws_call *answers = calls;
+	size_t n;
 	int rc;
 
 	b->options.aws = aws;
 	b->works = xcalloc(all + 1, sizeof(*b->works));
-	for (b->n = 0; b->n < all; b->n++) {
-		struct backend_work *work = &b->works[b->n];
-
+	for (b->n = 0; b->n < all; b->n++)
 		/* Opens nothing, and so does not fail. */
-		(void)backend_open(work, &b->options, &config->backends.items[b->n],
-				   false, err);
-		backend_calls(work, &calls[n]);
-		n += backend_n_calls(work);
-	}
+		(void)backend_open(&b->works[b->n], &b->options,
+				   &config->backends.items[b->n], false, err);
+	n = backends_calls(b->works, b->n, calls);
 	rc = n ? aws_send_all(aws, calls, n, err) : 0;
 	if (rc == 0)
-		rc = take_backends(b, calls, err);
+		rc = backends_take(b->works, b->n, &answers, err);
 	for (size_t i = 0; i < n; i++)
 		aws_call_release(&calls[i]);
 	free(calls);

@@ -51,6 +51,8 @@ static void planned(void *ctx, const struct plan *plan)
 		report_plan_json(plan, 0, &text);
 	else if (!d->quiet)
 		report_plan_text(plan, &style, &text);
+	else if (d->dry_run)
+		report_plan_line(plan, &text);
 	display_end_line(d);
 	print(&text);
 }
@@ -203,6 +205,7 @@ void display_init(struct display *d, const struct options *o, const char *const 
 		.clock = clock_real(),
 		.json = o->json,
 		.quiet = o->quiet,
+		.dry_run = o->dry_run || o->offline,
 		.color = wants_color(o, env),
 		.max_rows = o->verbose ? 0 : ROWS,
 		.progress_line = !o->quiet && !o->json && isatty(STDERR_FILENO),

@@ -17,6 +17,7 @@ struct display {
 	const struct clock *clock;
 	bool json;
 	bool quiet;
+	bool dry_run; /* its outcome is the plan */
 	bool color;
 	bool progress_line; /* stderr is a terminal */
 	bool line_is_open;

@@ -8,6 +8,8 @@
 
 #include "aws/client.h"
 #include "aws/creds.h"
+#include "base/buf.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "fake/fake_http.h"
 
@@ -20,6 +22,8 @@ struct aws_fixture {
 	struct fake_http fake;
 	struct aws_creds *creds;
 	struct aws *aws;
+	struct log log;
+	struct buf logged; /* with aws_fixture_log */
 	struct error err;
 };
 
@@ -59,6 +63,7 @@ static inline void aws_fixture_end(struct aws_fixture *f)
 	aws_free(f->aws);
 	aws_creds_free(f->creds);
 	fake_http_release(&f->fake);
+	buf_release(&f->logged);
 	assert_true(good);
 }
 
@@ -76,6 +81,36 @@ static inline int aws_fixture_teardown(void **state)
 	aws_fixture_end(*state);
 	free(*state);
 	return 0;
+}
+
+static inline void aws_fixture_collect(void *ctx, enum log_level level, const char *line)
+{
+	(void)level;
+	buf_str(ctx, line);
+}
+
+/* A client that logs all that it can, in the place of the one that does not. */
+static inline void aws_fixture_log(struct aws_fixture *f)
+{
+	struct aws_options options = { .http = &f->fake.http,
+				       .creds = f->creds,
+				       .clock = &f->clock.clock,
+				       .log = &f->log,
+				       .region = "us-east-1",
+				       .env = f->env };
+
+	aws_free(f->aws);
+	f->logged = (struct buf)BUF_INIT(1 << 20);
+	f->log = (struct log){ LOG_DEBUG, aws_fixture_collect, &f->logged };
+	assert_int_equal(aws_new(&options, &f->aws, &f->err), 0);
+}
+
+/* Makes res an answer with that body, whatever it was. */
+static inline void set_answer(struct http_response *res, const char *body)
+{
+	http_response_release(res);
+	res->status = 200;
+	buf_str(&res->body, body);
 }
 
 /* The ith request, from 0. */

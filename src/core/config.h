@@ -163,6 +163,9 @@ int config_check(const struct config *c, struct error *err);
  * the very file or folder that it matches; only one with a slash also opens the folders above
  * ("*.pem" opens no node_modules/). What is in a .git or .crc folder is never uploaded. */
 bool config_uploads(const struct config *c, const struct site *s, const char *path);
+/* Whether a folder has the name of those in which crc keeps its states, and no exclude passes it
+ * over: somebody means it to be deployed, which it cannot be. */
+bool config_is_reserved(const struct site *s, const char *path);
 /* Whether a folder can be passed over whole: nothing below it is uploaded. */
 bool config_skips_folder(const struct config *c, const struct site *s, const char *path);
 

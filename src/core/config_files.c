@@ -216,6 +216,14 @@ bool config_uploads(const struct config *c, const struct site *s, const char *pa
 	       !is_held(c, s, path, false);
 }
 
+bool config_is_reserved(const struct site *s, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return str_eq(slash ? slash + 1 : path, ".crc") &&
+	       glob_list_verdict(&s->exclude, path, true) != GLOB_MATCHED;
+}
+
 bool config_skips_folder(const struct config *c, const struct site *s, const char *path)
 {
 	if (is_forbidden(path) ||

@@ -392,6 +392,54 @@ void report_sentence(struct buf *out, const struct outcome *o)
 	}
 }
 
+/* A plan in a line */
+
+static size_t count_backends(const struct plan *p)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->backends.len; i++)
+		n += p->backends.items[i].verdict == BACKEND_DEPLOY ||
+		     p->backends.items[i].verdict == BACKEND_LATER;
+	return n;
+}
+
+static void put_planned_files(struct buf *out, const struct outcome_totals *t)
+{
+	buf_printf(out, "%zu to upload", t->uploaded);
+	if (t->copied)
+		buf_printf(out, ", %zu to be given other headers", t->copied);
+	buf_printf(out, ", %zu to delete, %zu invalidation path%s", t->deleted,
+		   t->patterns, t->patterns == 1 ? "" : "s");
+}
+
+void report_plan_line(const struct plan *p, struct buf *out)
+{
+	const struct outcome all = { .plan = *p, .verdict = VERDICT_PLANNED };
+	struct outcome_totals t = outcome_count(&all);
+	size_t backends = count_backends(p);
+
+	buf_str(out, "Plan for commit ");
+	report_commit(out, &p->head);
+	buf_str(out, ": ");
+	if (plan_is_empty(p) && !backends)
+		buf_str(out, "nothing to do");
+	if (backends)
+		buf_printf(out, "%zu backend%s to deploy", backends,
+			   backends == 1 ? "" : "s");
+	if (backends && sites_changed(&t))
+		buf_str(out, ", ");
+	if (sites_changed(&t))
+		put_planned_files(out, &t);
+	else if (!backends && !plan_is_empty(p))
+		buf_str(out, "only the commit to record");
+	if (p->refused) {
+		buf_str(out, "; refused: ");
+		report_name(out, p->refusal);
+	}
+	buf_char(out, '\n');
+}
+
 /* Text */
 
 #define RED       "\033[31m"

@@ -23,6 +23,8 @@ struct report_style {
 
 void report_plan_text(const struct plan *p, const struct report_style *style,
 		      struct buf *out);
+/* How much of what it would do, and whether it would be refused: in one line. */
+void report_plan_line(const struct plan *p, struct buf *out);
 /* What CloudFormation is about to do to a backend's stack. */
 void report_resources_text(const struct backend *backend,
 			   const struct resource_list *changes,

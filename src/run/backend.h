@@ -78,6 +78,15 @@ int backend_take(struct backend_work *b, struct aws_call *calls, struct error *e
 /* The value of an output of the stack, or NULL; borrowed until the next reading. */
 const char *backend_output(const struct backend_work *b, const char *name);
 
+/* The same for many: fills the requests of all and returns how many they are (at most
+ * BACKEND_CALLS_MOST each); takes their answers and moves *calls behind them; finds the output
+ * that v names. */
+size_t backends_calls(const struct backend_work *works, size_t n, struct aws_call *calls);
+int backends_take(struct backend_work *works, size_t n, struct aws_call **calls,
+		  struct error *err);
+const char *backends_output(const struct backend_work *works, size_t n,
+			    const struct value *v);
+
 /* Works out what has to be compared, once all outputs that are known are in the
  * configuration. *waits_for: the backend whose output must come first, or NULL. */
 int backend_prepare(struct backend_work *b, const char **waits_for, struct error *err);

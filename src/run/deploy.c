@@ -169,16 +169,19 @@ static bool is_planned(const struct deploy *d, const struct deploy_site *s)
 static void note_waiting(struct deploy *d)
 {
 	for (size_t i = 0; i < d->n_sites; i++) {
-		const struct deploy_site *s = &d->sites[i];
-		const char *text = arena_printf(
-			&d->arena,
-			"site %s is planned once the backends have deployed: where it goes "
-			"is %s",
-			s->site->name, value_label(&s->site->bucket, &d->arena));
+		const struct site *site = d->sites[i].site;
 
-		if (s->waits && !d->options->dry_run)
-			note_list_push(&d->notes,
-				       (struct note){ NOTE_INFO, SIZE_MAX, NULL, text });
+		if (!d->sites[i].waits || d->options->dry_run)
+			continue;
+		note_list_push(
+			&d->notes,
+			(struct note){
+				NOTE_INFO, SIZE_MAX, NULL,
+				arena_printf(&d->arena,
+					     "site %s is planned once the backends have "
+					     "deployed: where it goes is %s",
+					     site->name,
+					     value_label(&site->bucket, &d->arena)) });
 	}
 }
 
@@ -202,6 +205,7 @@ static int build_plan(struct deploy *d, struct plan *plan, struct error *err)
 	if (rc == 0) {
 		plan_build(&options, &input, plan);
 		note_waiting(d);
+		deploy_note_order(d, plan);
 		add_notes(&plan->notes, &d->opening_notes);
 		add_notes(&plan->notes, &d->notes);
 	}
@@ -264,24 +268,39 @@ static int run_plan(struct deploy *d, struct outcome *o, bool *touched, struct e
 	return rc;
 }
 
+static void tell_superseding(const struct deploy_site *s, struct outcome *o)
+{
+	char hex[OID_HEX_SIZE];
+	const struct state *state = &s->read.state;
+
+	o->superseded_by = arena_strdup(
+		&o->arena, oid_hex(state->journal.is_set ? &state->journal.commit
+							 : &state->deployed.commit,
+				   hex));
+	o->superseded_why = s->order_why;
+	o->superseded_is_begun = state->journal.is_set;
+}
+
+/* Backends alone: one site that is ahead is enough, as it is for them in any deploy. */
+static bool any_record_superseded(const struct deploy *d, struct outcome *o)
+{
+	for (size_t i = 0; i < d->n_records; i++) {
+		if (!d->records[i].superseded)
+			continue;
+		tell_superseding(&d->records[i], o);
+		return true;
+	}
+	return false;
+}
+
 static bool all_superseded(const struct deploy *d, struct outcome *o)
 {
 	if (!d->n_sites)
-		return false;
+		return any_record_superseded(d, o);
 	for (size_t i = 0; i < d->n_sites; i++) {
-		const struct deploy_site *s = &d->sites[i];
-		char hex[OID_HEX_SIZE];
-		const struct state *state = &s->read.state;
-
-		if (!s->superseded)
+		if (!d->sites[i].superseded)
 			return false;
-		o->superseded_by = arena_strdup(&o->arena,
-						oid_hex(state->journal.is_set
-								? &state->journal.commit
-								: &state->deployed.commit,
-							hex));
-		o->superseded_why = s->order_why;
-		o->superseded_is_begun = state->journal.is_set;
+		tell_superseding(&d->sites[i], o);
 	}
 	return true;
 }
@@ -451,6 +470,7 @@ int deploy_run(struct deploy *d, const struct deploy_options *options, struct ou
 	rc = options->verify ? verify_check(options->config, options->only_site, err) : 0;
 	if (rc == 0)
 		rc = open_sites(d, err);
+	deploy_open_records(d);
 	if (rc == 0)
 		rc = deploy_open_backends(d, err);
 	if (rc == 0 && !d->n_sites && !deploy_has_wanted_backends(d))
@@ -483,6 +503,7 @@ void deploy_release(struct deploy *d)
 		snapshot_release(&s->head);
 		snapshot_release(&s->base);
 	}
+	deploy_forget_records(d);
 	deploy_forget_backends(d);
 	for (size_t i = 0; i < d->n_backends; i++)
 		backend_release(&d->backends[i]);

@@ -90,6 +90,9 @@ struct deploy {
 	size_t n_backends;
 	struct deploy_site *sites;
 	size_t n_sites;
+	struct deploy_site
+		*records; /* of other sites: only site, read and the order count */
+	size_t n_records;
 	struct deploy_other *others;
 	size_t n_others;
 	struct note_list opening_notes; /* both become the plan's */

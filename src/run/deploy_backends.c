@@ -53,6 +53,9 @@ static bool is_needed(const struct deploy *d, const struct backend *b)
 		if (is_wanted(d->options, &all->items[i]) &&
 		    backend_takes(&all->items[i], b->name, NULL))
 			return true;
+	for (size_t i = 0; i < d->n_records; i++)
+		if (is_output(&d->records[i].site->bucket, b->name, NULL))
+			return true;
 	return is_place(d, b);
 }
 
@@ -173,10 +176,7 @@ static const char *find_output(void *ctx, const struct value *v)
 {
 	const struct deploy *d = ctx;
 
-	for (size_t i = 0; i < d->n_backends; i++)
-		if (str_eq(d->backends[i].backend->name, v->backend))
-			return backend_output(&d->backends[i], v->text);
-	return NULL;
+	return backends_output(d->backends, d->n_backends, v);
 }
 
 int deploy_resolve_outputs(struct deploy *d, struct error *err)
@@ -352,6 +352,9 @@ static bool any_superseded(const struct deploy *d)
 {
 	for (size_t i = 0; i < d->n_sites; i++)
 		if (d->sites[i].superseded)
+			return true;
+	for (size_t i = 0; i < d->n_records; i++)
+		if (d->records[i].superseded)
 			return true;
 	return false;
 }

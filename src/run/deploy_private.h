@@ -1,6 +1,6 @@
 /* deploy_private.h - what the parts of deploy share: deploy.c (the sequence),
- * deploy_read.c (what is read before planning), deploy_backends.c and deploy_neighbours.c (what else is on the
- * distributions). */
+ * deploy_read.c (what is read before planning), deploy_records.c (the order of commits with
+ * --backend), deploy_backends.c and deploy_neighbours.c (what else is on the distributions). */
 #ifndef RUN_DEPLOY_PRIVATE_H
 #define RUN_DEPLOY_PRIVATE_H
 
@@ -19,6 +19,14 @@ void deploy_find_neighbours(struct deploy *d);
 /* Offline: what to compare with. */
 int deploy_find_base(struct deploy *d, struct error *err);
 void deploy_forget_reading(struct deploy_site *s);
+
+/* With --backend, the records of the sites that are not deployed say in which order commits
+ * come: they are read, and decided by, like those of sites that are. */
+void deploy_open_records(struct deploy *d);
+int deploy_read_records(struct deploy *d, struct error *err);
+void deploy_forget_records(struct deploy *d);
+/* Notes that nothing is known of the order, if the plan deploys a backend all the same. */
+void deploy_note_order(struct deploy *d, const struct plan *plan);
 
 /* Opens those that are deployed, and those whose outputs are needed. ERR_CONFIG. */
 int deploy_open_backends(struct deploy *d, struct error *err);

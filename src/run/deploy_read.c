@@ -234,6 +234,7 @@ static int read_once(struct deploy *d, struct error *err)
 	deploy_forget_backends(d);
 	for (size_t i = 0; i < d->n_sites; i++)
 		deploy_forget_reading(&d->sites[i]);
+	deploy_forget_records(d);
 	if (read_round(d, READ_FIRST, err) < 0 || deploy_resolve_outputs(d, err) < 0)
 		return -1;
 	for (size_t i = 0; i < d->n_sites; i++)
@@ -242,7 +243,7 @@ static int read_once(struct deploy *d, struct error *err)
 	if (read_round(d, READ_AFTER_STACKS, err) < 0 ||
 	    read_round(d, READ_BACKENDS, err) < 0)
 		return -1;
-	return resolve_again(d, err);
+	return resolve_again(d, err) < 0 ? -1 : deploy_read_records(d, err);
 }
 
 /* Somebody else at work: told while it is waited for, and at the end of the wait. */
@@ -258,6 +259,9 @@ static struct obstacle obstacle_of(struct deploy *d)
 	for (size_t i = 0; i < d->n_sites; i++)
 		if (d->sites[i].read.wait_s > most)
 			most = d->sites[i].read.wait_s;
+	for (size_t i = 0; i < d->n_records; i++)
+		if (d->records[i].read.wait_s > most)
+			most = d->records[i].read.wait_s;
 	if (d->places_moved)
 		return (struct obstacle){
 			"the outputs of stacks became others just now: reading again",
@@ -388,29 +392,37 @@ static int judge(struct deploy *d, struct deploy_site *s, const struct oid *reco
 	return 0;
 }
 
+static int decide_order(struct deploy *d, struct deploy_site *s, struct error *err)
+{
+	const struct state *state = &s->read.state;
+	const char *why;
+
+	s->order_why = "nothing was deployed before";
+	if (!s->read.exists)
+		return 0;
+	if (state->deployed.is_set &&
+	    judge(d, s, &state->deployed.commit, &state->deployed.run,
+		  "deployed is commit", err) < 0)
+		return -1;
+	why = s->order_why;
+	if (state->journal.is_set && !s->superseded &&
+	    judge(d, s, &state->journal.commit, &state->journal.run,
+		  "an unfinished deploy is of commit", err) < 0)
+		return -1;
+	/* The base is what is deployed. */
+	if (!s->superseded)
+		s->order_why = why;
+	return 0;
+}
+
 int deploy_decide_order(struct deploy *d, struct error *err)
 {
-	for (size_t i = 0; i < d->n_sites; i++) {
-		struct deploy_site *s = &d->sites[i];
-		const struct state *state = &s->read.state;
-		const char *why;
-
-		s->order_why = "nothing was deployed before";
-		if (!s->read.exists)
-			continue;
-		if (state->deployed.is_set &&
-		    judge(d, s, &state->deployed.commit, &state->deployed.run,
-			  "deployed is commit", err) < 0)
+	for (size_t i = 0; i < d->n_sites; i++)
+		if (decide_order(d, &d->sites[i], err) < 0)
 			return -1;
-		why = s->order_why;
-		if (state->journal.is_set && !s->superseded &&
-		    judge(d, s, &state->journal.commit, &state->journal.run,
-			  "an unfinished deploy is of commit", err) < 0)
+	for (size_t i = 0; i < d->n_records; i++)
+		if (decide_order(d, &d->records[i], err) < 0)
 			return -1;
-		/* The base is what is deployed. */
-		if (!s->superseded)
-			s->order_why = why;
-	}
 	return 0;
 }
 

@@ -14,7 +14,7 @@ enum {
 	COLONS_ARN = 6      /* arn:PARTITION:lambda:REGION:ACCOUNT:function:NAME */
 };
 
-static const struct poll_pace pace = { .first_ms = 500, .most_ms = 3000 };
+static const struct poll_pace pace = { .first_ms = 200, .most_ms = 3000 };
 
 /* ---- asking ---- */
 

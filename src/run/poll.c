@@ -6,6 +6,10 @@
 /* With its retries. A lease lasts 120 s and is renewed when it is 45 s old. */
 enum { REQUEST_MS = 30000, UPLOAD_BYTES_A_SECOND = 256 << 10 };
 
+/* The shortest pause after a request that failed, whatever the pace: whoever is throttled, or
+ * has met a service that is down, asks less often. */
+enum { AFTER_FAILURE_MS = 1000 };
+
 static int64_t now_ms(const struct poll *p)
 {
 	return clock_monotonic_ms(aws_clock(p->watch->aws));
@@ -68,6 +72,8 @@ int poll_send(struct poll *p, struct aws_request *req, enum poll_patience patien
 			return 0;
 		if (!will_pass(err, patience) || poll_is_over(p))
 			return -1;
+		if (p->wait_ms < AFTER_FAILURE_MS)
+			p->wait_ms = AFTER_FAILURE_MS;
 		if (poll_wait(p, err) < 0)
 			return -1;
 		error_clear(err);

@@ -19,6 +19,8 @@ struct poll {
 	int64_t wait_most_ms;
 };
 
+/* What is quick, like new code for a function, is seen soon when the first pauses are short; what
+ * takes minutes is asked for no more often than the longest one says. */
 struct poll_pace {
 	int64_t first_ms;
 	int64_t most_ms;

@@ -178,9 +178,6 @@ static bool name_is_sound(struct gathering *g, const char *path)
 	else if (n + strlen(g->source->site->prefix) > 1024)
 		problems_add(&g->problems, path,
 			     "longer than the 1,024 bytes that S3 allows a key");
-	else if (str_starts(path, ".crc/"))
-		problems_add(&g->problems, path,
-			     "crc keeps its own state under .crc/: rename the folder");
 	else if (config_key_owner(g->source->config, g->source->site, path))
 		problems_add(
 			&g->problems, path,
@@ -195,6 +192,13 @@ static bool enter_folder(void *ctx, const char *path)
 {
 	struct gathering *g = ctx;
 
+	/* At any depth: a prefix may end there. */
+	if (config_is_reserved(g->source->site, path)) {
+		problems_add(&g->problems, path,
+			     "crc keeps its own state under .crc/: rename the folder, or "
+			     "exclude it");
+		return false;
+	}
 	return !config_skips_folder(g->source->config, g->source->site, path);
 }
 

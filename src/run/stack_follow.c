@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-static const struct poll_pace pace = { .first_ms = 1000, .most_ms = 3000 };
+static const struct poll_pace pace = { .first_ms = 200, .most_ms = 3000 };
 
 /* The stack itself is asked when its events say that it is done, and now and then. */
 enum { LOOK_EVERY = 8 };

@@ -9,7 +9,7 @@
 #include "codec/encode.h"
 #include "io/random.h"
 
-static const struct poll_pace pace = { .first_ms = 500, .most_ms = 2000 };
+static const struct poll_pace pace = { .first_ms = 200, .most_ms = 2000 };
 
 enum {
 	EXECUTE_TRIES = 5,

@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-static const struct poll_pace pace = { .first_ms = 2000, .most_ms = 10000 };
+static const struct poll_pace pace = { .first_ms = 200, .most_ms = 10000 };
 
 bool stack_is_missing(const struct error *err)
 {

@@ -3,11 +3,12 @@
 Each test is one thing that happens at AWS; the witnesses are boto3 and the cloud's log.
 """
 
+import gzip
 import itertools
 import json
 
 import pytest
-from world import denied
+from world import STATE, denied
 
 _names = itertools.count(1)
 SITE = {"website/index.html": "one\n"}
@@ -409,6 +410,70 @@ def test_an_older_commit_deploys_no_backend(live):
     assert run.verdict == "superseded" and live.answer() == "two"
     live.run("--head", older, "--allow-rollback")
     assert (live.page(), live.answer()) == ("one", "one")
+
+
+def test_an_older_commit_deploys_no_backend_by_its_name(live):
+    older = live.repo.head()
+    live.deploy(word="two", page="two")
+    newer = live.repo.head()
+    run = live.run("--head", older, "--backend", "api")
+    assert run.verdict == "superseded" and live.answer() == "two"
+    assert sorted(run.operations) == ["DescribeStacks", "GetObject", "GetTemplate"]
+    assert live.run("-n", "--head", older, "--backend", "api").verdict == "superseded"
+    run = live.run("--head", older, "--backend", "api", "--allow-rollback")
+    assert (live.page(), live.answer()) == ("two", "one")
+    run = live.run("--head", newer, "--backend", "api")
+    assert live.answer() == "two" and "order of commits" not in run.notes
+
+
+def test_the_order_comes_from_a_bucket_that_a_stack_makes(live):
+    """The site's bucket is an output of another backend than the one that is named."""
+    named = live.config().replace(f"bucket: {live.world.bucket}", "bucket: !output where.Bucket")
+    named += f"  where:\n    path: where\n    stack: {live.name}-where\n"
+    where = {"where/template.yaml": "Resources:\n  Topic: {Type: AWS::Logs::LogGroup}\n"
+             f"Outputs:\n  Bucket: {{Value: {live.world.bucket}}}\n", "crc.yml": named}
+    live.deploy(**where)
+    older = live.repo.head()
+    live.deploy(word="two", page="two", **where)
+    run = live.run("--head", older, "--backend", "api")
+    assert run.verdict == "superseded" and live.answer() == "two"
+
+
+def test_a_running_deploy_is_waited_for_by_its_backend(live):
+    live.commit(word="two")
+    held = {**live.world.state(), "lease": {"holder": "0" * 32, "seconds": 120}}
+    live.cloud.s3.put_object(Bucket=live.world.bucket, Key=STATE, ContentEncoding="gzip",
+                             CacheControl="no-store", Body=gzip.compress(json.dumps(held).encode()))
+    run = live.run("--backend", "api", "--lock-timeout", "1", status=5)
+    assert "another deploy has held the site" in run.result["error"] and live.answer() == "one"
+
+
+def test_a_record_that_may_not_be_read_is_told(live):
+    older = live.repo.head()
+    live.deploy(word="two")
+    live.cloud.rules(denied("GetObject"))
+    run = live.run("--head", older, "--backend", "api")
+    assert "what is deployed of site site may not be read" in run.notes
+    assert "order of commits is not known" in run.notes and live.answer() == "one"
+
+
+def test_without_a_site_no_order_is_known(api):
+    alone = {"crc.yml": f"backends:\n  api:\n    path: api\n    stack: {api.name}\n"}
+    run = api.deploy(**alone)
+    assert "no site tells which commit is deployed" in run.notes
+    assert "order" not in api.run().notes  # nothing is replaced
+
+
+def test_before_the_first_deploy_of_a_site_no_order_is_known(api):
+    run = api.deploy("--backend", "api")
+    assert "no site tells which commit is deployed" in run.notes and api.answer() == "one"
+    assert "order of commits" not in api.run().notes
+
+
+def test_a_bucket_that_is_not_there_yet_does_not_keep_a_backend(api):
+    later = api.config().replace(f"bucket: {api.world.bucket}", "bucket: nobody-has-this-one")
+    run = api.deploy("--backend", "api", **{"crc.yml": later})
+    assert "no site tells which commit is deployed" in run.notes and api.answer() == "one"
 
 
 def test_what_the_outputs_of_the_action_say(live, tmp_path):

@@ -5,7 +5,8 @@ import signal
 
 import pytest
 
-from world import CRC_ACTION, Repo, bare_env, denied
+from gitrepo import Repo
+from world import CRC_ACTION, bare_env, denied
 
 SITE = {"website/index.html": "i\n", "website/a.txt": "a\n", "website/b.txt": "b\n"}
 BODY = "    path: website\n    bucket: my-bucket\n"

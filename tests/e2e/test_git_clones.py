@@ -42,7 +42,7 @@ def test_a_shallow_clone(repo, tmp_path, target):
     # Nothing to compare with, which is said; and so all is an addition.
     assert set(run.changes()) == set(repo.files()) and set(run.changes().values()) == {"A"}
     assert "not in this clone" in run.plan["sites"][0]["base_why"]
-    run = plan(shallow, "--base", repo.id("HEAD~1"))
+    run = plan(shallow, "--base", repo.head("HEAD~1"))
     assert run.status == 1 and "shallow" in run.err and "fetch-depth: 0" in run.err, run
     target.assert_deploys(shallow)
 
@@ -53,7 +53,7 @@ def test_a_shallow_clone_deploys_over_its_own_history(repo, tmp_path, target):
     shallow = repo.clone(tmp_path / "shallow", "--depth", "1")
     event = tmp_path / "event.json"
     event.write_text('{"ref": "refs/heads/main", "before": "%s", "after": "%s", "deleted": false, "commits": []}'
-                     % (repo.id("v1"), repo.id()))
+                     % (repo.head("v1"), repo.head()))
     run = target.assert_deploys(shallow, GITHUB_ACTIONS="true", GITHUB_EVENT_NAME="push",
                                 GITHUB_EVENT_PATH=str(event), GITHUB_REF="refs/heads/main")
     assert run.changes() == repo.changes("v1", "HEAD")
@@ -67,10 +67,10 @@ def test_a_partial_sparse_clone(repo, tmp_path, target, cone, wanted):
     made.git("sparse-checkout", "set", cone, wanted if cone == "--cone" else f"/{wanted}/")
     made.git("checkout", "-q", "main")
     assert (made.path / wanted).exists() and not (made.path / ("tools" if wanted == "website" else "website")).exists()
-    index = repo.id("HEAD:website/index.html")
+    index = repo.head("HEAD:website/index.html")
     assert (index in made.missing()) == (wanted == "tools")
     run = assert_plans_as_git(made, witness=repo)
-    assert run.notes == [] and repo.id("HEAD~1:website/index.html") in made.missing()
+    assert run.notes == [] and repo.head("HEAD~1:website/index.html") in made.missing()
     target.assert_deploys(made, witness=repo)
 
 
@@ -166,10 +166,10 @@ def test_alternates(repo, tmp_path, target):
 def test_replacements_and_grafts_are_ignored(repo, target):
     """What was pushed is the commit, whatever this clone pretends it to be."""
     plain = {"GIT_NO_REPLACE_OBJECTS": "1"}
-    before, head, other = repo.id("HEAD~1"), repo.id(), repo.git("hash-object", "-w", "--stdin", data=b"fake\n")
+    before, head, other = repo.head("HEAD~1"), repo.head(), repo.git("hash-object", "-w", "--stdin", data=b"fake\n")
     wanted, files = repo.changes("HEAD~1", "HEAD"), repo.files()
     fake = repo.commit_entries({"website/fake.html": "fake\n"})
-    repo.git("replace", repo.id("HEAD:website/index.html"), other.decode().strip())
+    repo.git("replace", repo.head("HEAD:website/index.html"), other.decode().strip())
     repo.git("replace", head, fake)
     assert list(repo.files()) == ["fake.html"]
     (repo.path / ".git/info").mkdir(exist_ok=True)
@@ -194,7 +194,7 @@ def test_the_environment_chooses_no_repository(repo, tmp_path, target):
     partial = repo.clone(tmp_path / "partial", "--filter=blob:none", "--no-checkout")
     before = sorted(decoy.path.rglob("*"))
     run = target.deploy(partial, "--prefix", "p", **env)
-    assert run.status == 0 and partial.missing("HEAD^{tree}") == {repo.id("HEAD:README"), repo.id("HEAD:tools/t.sh")}, run
+    assert run.status == 0 and partial.missing("HEAD^{tree}") == {repo.head("HEAD:README"), repo.head("HEAD:tools/t.sh")}, run
     assert sorted(decoy.path.rglob("*")) == before
 
 
@@ -255,12 +255,12 @@ def test_no_repository(tmp_path):
 
 def test_damage_is_an_error_and_not_another_source(repo):
     """A tree that is lost must not make the work tree the source."""
-    tree = repo.id("HEAD:website")
+    tree = repo.head("HEAD:website")
     (repo.path / ".git/objects" / tree[:2] / tree[2:]).unlink()
     for arguments in ([], ["--source", "commit"]):
         run = plan(repo, *arguments)
         assert run.status == 1 and tree in run.err and "clone again" in run.err, run
-    tree = repo.id("HEAD^{tree}")
+    tree = repo.head("HEAD^{tree}")
     (repo.path / ".git/objects" / tree[:2] / tree[2:]).unlink()
     run = plan(repo)
     assert run.status == 1 and tree in run.err, run

@@ -10,7 +10,7 @@ from gitfixtures import Repo, assert_plans_as_git, crc, git_cloud, plan, repo, t
 
 def head_entries(repo, entries):
     """A commit of exactly these on main."""
-    commit = repo.commit_entries(entries, repo.id())
+    commit = repo.commit_entries(entries, repo.head())
     repo.git("update-ref", "refs/heads/main", commit)
     return commit
 
@@ -113,6 +113,20 @@ def test_links_in_the_work_tree_are_refused_too(repo, target):
     assert run.status == 1 and "3 paths cannot be deployed" in run.err, run
     for name in ("link.html", "folder", "dangling"):
         assert f"{name}: a symbolic link" in run.err, run
+
+
+@pytest.mark.parametrize("source", ["commit", "worktree"])
+def test_folders_for_our_own_state_are_refused_by_name(repo, target, source):
+    repo.commit({"website/.crc/state.json": "{}", "website/.crc/more": "x", "website/a/b/.crc/x": "x",
+                 "website/.hidden/.crc/x": "x"})
+    for run in (plan(repo, "--source", source), target.deploy(repo, "--source", source)):
+        assert run.status == 1 and "2 paths cannot be deployed" in run.err, run
+        for name in (".crc", "a/b/.crc"):
+            assert f" {name}: crc keeps its own state under .crc/: rename the folder, or exclude it" in run.err, run
+    assert target.objects() == {}
+    (repo.path / "crc.yml").write_text("sites: {x: {path: website, exclude: [.crc/]}}\n")
+    run = crc(repo, "--dry-run", "--json", "--source", source)
+    assert run.status == 0 and run.changes() == {}, run
 
 
 def test_a_link_that_became_a_file_and_back(repo):

@@ -21,7 +21,7 @@ def test_odd_names_are_keys(repo, target):
     run = target.assert_deploys(repo, "--source", "commit")
     assert sorted(run.changes()) == sorted(ODD)
     assert set(target.cloud.warm(target.distribution)) == {"200"}
-    repo.git("update-ref", "refs/heads/main", repo.commit_entries(entries(ODD, "y"), repo.id()))
+    repo.git("update-ref", "refs/heads/main", repo.commit_entries(entries(ODD, "y"), repo.head()))
     run = target.assert_deploys(repo, "--source", "commit")
     assert run.changes() == dict.fromkeys(ODD, "M") and run.unchanged == 0
     assert target.cloud.stale(target.distribution) == []
@@ -37,7 +37,7 @@ def test_one_odd_name_at_a_time(repo, target):
     for name in [name for name in ODD if "*" not in name][::3]:
         assert set(target.cloud.warm(target.distribution)) == {"200"}
         files = {**entries(ODD), f"website/{name}": "changed"}
-        repo.git("update-ref", "refs/heads/main", repo.commit_entries(files, repo.id()))
+        repo.git("update-ref", "refs/heads/main", repo.commit_entries(files, repo.head()))
         run = target.deploy(repo, "--source", "commit")
         assert run.status == 0 and run.changes()[name] == "M", run
         assert target.cloud.stale(target.distribution) == [] and target.cloud.evicted_in_vain() == []
@@ -67,7 +67,7 @@ def test_names_that_are_not_utf8(repo):
     # What is excluded is nobody's business, and what was deployed before is not this commit's.
     config = repo.path / "crc.yml"
     config.write_text("sites: {x: {path: website, exclude: ['*.html', '!good.html', 'd*/']}}\n")
-    run = crc(repo, "--dry-run", "--json", "--head", head, "--base", repo.id("v1"))
+    run = crc(repo, "--dry-run", "--json", "--head", head, "--base", repo.head("v1"))
     assert run.status == 0 and run.changes() == {"good.html": "A", "css/a.css": "D"}, run
     config.unlink()
     run = plan(repo, "--base", head)

@@ -38,7 +38,7 @@ def test_names_of_heads(repo, packed):
     repo.git("update-ref", "refs/remotes/origin/main", "HEAD")
     if packed:
         repo.git("pack-refs", "--all", "--prune")
-    head = repo.id()
+    head = repo.head()
     for name in ("HEAD", "main", "refs/heads/main", "v2", "v2-again", "release/1.0", "origin/main", head, head[:7],
                  head.upper(), "v2^{commit}", "@", "main@{0}"):
         run = plan(repo, "--head", name)
@@ -65,7 +65,7 @@ def ambiguous(repo):
     """Digits that two objects begin with. Dates are fixed, so that it is the same each time."""
     seen = set()
     repo.git("fast-import", "--quiet", "--force", data="".join(
-        f"commit refs/heads/x\ncommitter A <a@example.com> {n} +0000\ndata 0\nfrom {repo.id()}\n\n"
+        f"commit refs/heads/x\ncommitter A <a@example.com> {n} +0000\ndata 0\nfrom {repo.head()}\n\n"
         for n in range(600)).encode())
     every = repo.git("cat-file", "--batch-check=%(objectname)", "--batch-all-objects").decode()
     for found in every.split():
@@ -111,14 +111,14 @@ def test_a_tag_and_a_branch_of_one_name(repo):
     """As git: the tag is meant."""
     repo.git("tag", "twin", "v1")
     repo.git("branch", "twin", "main")
-    assert plan(repo, "--head", "twin").plan["head"] == repo.id("refs/tags/twin") == repo.id("v1")
-    assert plan(repo, "--head", "refs/heads/twin").plan["head"] == repo.id("main")
-    assert plan(repo, "--head", "heads/twin").plan["head"] == repo.id("main")
+    assert plan(repo, "--head", "twin").plan["head"] == repo.head("refs/tags/twin") == repo.head("v1")
+    assert plan(repo, "--head", "refs/heads/twin").plan["head"] == repo.head("main")
+    assert plan(repo, "--head", "heads/twin").plan["head"] == repo.head("main")
 
 
 def test_a_branch_that_looks_like_an_id(repo):
     """As git: a name wins over a prefix; whole ids win over names."""
-    repo.git("branch", repo.id()[:8], "v1")
-    assert plan(repo, "--head", repo.id("main")[:8]).plan["head"] == repo.git(
-        "rev-parse", repo.id("main")[:8]).decode().strip()
-    assert plan(repo, "--head", repo.id("main")).plan["head"] == repo.id("main")
+    repo.git("branch", repo.head()[:8], "v1")
+    assert plan(repo, "--head", repo.head("main")[:8]).plan["head"] == repo.git(
+        "rev-parse", repo.head("main")[:8]).decode().strip()
+    assert plan(repo, "--head", repo.head("main")).plan["head"] == repo.head("main")

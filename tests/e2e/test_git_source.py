@@ -36,7 +36,7 @@ def test_edits_are_said_in_every_report(repo, tmp_path):
     summary, output = tmp_path / "summary", tmp_path / "output"
     event = tmp_path / "event.json"
     event.write_text('{"ref": "refs/heads/main", "before": "%s", "after": "%s", "deleted": false, "commits": []}'
-                     % (repo.id("HEAD~1"), repo.id()))
+                     % (repo.head("HEAD~1"), repo.head()))
     run = plan(repo, GITHUB_ACTIONS="true", GITHUB_EVENT_NAME="push", GITHUB_EVENT_PATH=str(event),
                GITHUB_REF="refs/heads/main", GITHUB_STEP_SUMMARY=str(summary), GITHUB_OUTPUT=str(output))
     assert run.plan["notes"] == [{"kind": "warning", "text": "site site: 1 uncommitted edit " + LEFT_OUT.format("is")}]

@@ -11,8 +11,9 @@ import re
 
 import pytest
 
+from gitrepo import Repo
 from runner import Log, Refused, check_summary, parse_file_command
-from world import Repo, bare_env
+from world import bare_env
 
 SITE = {"website/index.html": "i\n", "website/a.txt": "a\n", "website/b.txt": "b\n"}
 OUTPUTS = {

@@ -14,7 +14,7 @@ import zipfile
 
 import pytest
 from driven import BUILD
-from gitfixtures import Repo
+from gitrepo import Repo
 
 DRIVER = BUILD / "tests" / "drive_code"
 

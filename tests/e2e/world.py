@@ -1,4 +1,4 @@
-"""What the end-to-end tests share: repositories, runs of the real program, and witnesses.
+"""What the end-to-end tests share: runs of the real program, and witnesses.
 
 A witness is not ours: objects are read with boto3, commits with git, pages at the edge.
 """
@@ -14,6 +14,8 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
+
+from gitrepo import Repo
 
 ROOT = Path(__file__).resolve().parents[2]
 CRC_ACTION = os.environ.get("CRC_ACTION", str(ROOT / "build" / "asan" / "action" / "crc-action"))
@@ -47,80 +49,6 @@ def expected_headers(path, *, distribution=True, error_documents=()):
 def denied(operation, **when):
     """A rule: the policy of whoever deploys does not allow this."""
     return {"when": {"operation": operation, **when}, "do": {"status": 403, "code": "AccessDenied"}}
-
-
-class Repo:
-    """A git repository that is quick to write to."""
-
-    ENV = {"PATH": os.environ["PATH"], "HOME": os.devnull, "GIT_CONFIG_NOSYSTEM": "1",
-           "GIT_CONFIG_GLOBAL": os.devnull, "GIT_TERMINAL_PROMPT": "0",
-           **{f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER")
-              for what, value in (("NAME", "A"), ("EMAIL", "a@example.com"))}}
-
-    def __init__(self, path, init=True):
-        self.path = Path(path)
-        if init:
-            self.path.mkdir(parents=True)
-            self.git("init", "-q", "-b", "main")
-            self.git("config", "gc.auto", "0")
-
-    def git(self, *arguments, data=None):
-        done = subprocess.run(["git", *arguments], cwd=self.path, env=self.ENV, input=data,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
-        assert done.returncode == 0, (arguments, done.stderr)
-        return done.stdout
-
-    def write(self, files):
-        """{path: str, bytes, or None to delete}."""
-        for path, content in files.items():
-            file = self.path / path
-            if content is None:
-                file.unlink()
-                continue
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(content.encode() if isinstance(content, str) else content)
-
-    def commit(self, files=None, message="change"):
-        """Writes and commits; also when nothing has changed. Returns the commit's id."""
-        self.write(files or {})
-        self.git("add", "-A")
-        self.git("commit", "-q", "--allow-empty", "-m", message)
-        return self.head()
-
-    def commit_many(self, files):
-        """Thousands of new files in one commit, on the disk as well."""
-        out = [b"commit refs/heads/main\ncommitter A <a@example.com> 1700000000 +0000\n"
-               b"data 4\nmany\n"]
-        if self.git("rev-list", "-n1", "--all"):
-            out.append(b"from refs/heads/main^0\n")
-        for path, content in files.items():
-            data = content.encode() if isinstance(content, str) else content
-            out.append(b"M 100644 inline %s\ndata %d\n%s\n" % (path.encode(), len(data), data))
-        self.git("fast-import", "--quiet", "--date-format=raw", data=b"".join(out) + b"\n")
-        self.git("reset", "-q", "--hard", "main")
-        return self.head()
-
-    def clone(self, path, *options):
-        self.git("clone", "-q", *options, f"file://{self.path}", str(path))
-        return Repo(path, init=False)
-
-    def head(self, revision="HEAD"):
-        return self.git("rev-parse", revision).decode().strip()
-
-    def files(self, folder="website", revision="HEAD"):
-        """{path below folder: bytes} of a commit."""
-        listed = self.git("ls-tree", "-r", "-z", revision, "--", folder + "/" if folder else ".")
-        rows = [row.split(b"\t", 1) for row in listed.split(b"\0") if row]
-        ids = [meta.split()[2] for meta, _ in rows]
-        blobs = self.git("cat-file", "--batch", data=b"\n".join(ids) + b"\n")
-        found, at = {}, 0
-        for _, path in rows:
-            end = blobs.index(b"\n", at)
-            size = int(blobs[at:end].split()[2])
-            name = path.decode()[len(folder) + 1 if folder else 0:]
-            found[name] = blobs[end + 1:end + 1 + size]
-            at = end + 2 + size
-        return found
 
 
 @dataclass

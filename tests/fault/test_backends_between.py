@@ -131,7 +131,8 @@ def test_outputs_that_can_not_be(cloud, outputs, commit, word):
 
 
 def test_one_half(cloud, history):
-    """A selected site asks its stack for outputs and for nothing else."""
+    """A selected site asks its stack for outputs and for nothing else, a selected backend the sites
+    which commit they are."""
     world = at(cloud, history, "B")
     ended = world.run("all", "--site", "main")
     asked = [o for o in halves.operations(cloud) if o in ("DescribeStacks", "GetTemplate", "GetFunction")]
@@ -140,8 +141,10 @@ def test_one_half(cloud, history):
     cloud.reset_log()
     ended = world.run("all", "--backend", "mailer")
     assert ended.status == 0, ended
-    asked = {r["service"] for r in cloud.requests() if r["service"] != "edge"}
-    assert asked == {"lambda"} and world._function_problems(world.history["all"]) == []
+    asked = {(r["service"], r["method"]) for r in cloud.requests() if r["service"] not in ("edge", "lambda")}
+    assert asked == {("s3", "GET")} | (set() if history.literal else {("cloudformation", "POST")})
+    assert "CreateChangeSet" not in halves.operations(cloud)
+    assert world._function_problems(world.history["all"]) == []
     ended = world.run("all", "--backend", "counter")
     assert ended.status == 0 and world.problems("all") == [], ended
 

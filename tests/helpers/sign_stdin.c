@@ -4,14 +4,12 @@
  * query and headers (arrays of [name, value]), payload_hash, access_key, secret_key,
  * token, service, region, time; with expires, the request is presigned.
  * stdout: one JSON object a line: path (encoded), canonical, authorization, or query. */
-#include <stdio.h>
 #include <string.h>
 
-#include "base/mem.h"
 #include "base/vec.h"
-#include "codec/json.h"
 #include "codec/sigv4.h"
 #include "codec/url.h"
+#include "helpers/stdin_jobs.h"
 
 VEC_DEFINE(pair_list, struct sigv4_pair);
 
@@ -104,22 +102,5 @@ static void answer(const struct json *job, struct buf *out)
 
 int main(void)
 {
-	CLEANUP_PTR(mem) char *line = NULL;
-	size_t size = 0;
-	ssize_t len;
-
-	while ((len = getline(&line, &size, stdin)) > 0) {
-		CLEANUP_PTR(json_doc) struct json_doc *doc = NULL;
-		CLEANUP(buf) struct buf out = BUF_INIT(1 << 20);
-		struct error err = ERROR_INIT;
-
-		if (json_parse(line, (size_t)len, &doc, &err) < 0) {
-			fprintf(stderr, "sign_stdin: %s\n", err.msg);
-			return 1;
-		}
-		answer(json_root(doc), &out);
-		if (printf("%s\n", out.data) < 0 || fflush(stdout) != 0)
-			return 1;
-	}
-	return 0;
+	return answer_stdin("sign_stdin", answer);
 }

@@ -5,13 +5,11 @@
  * stdout: one JSON object a line: error; or codes (resource, property, kind, form, path,
  * runtime, architecture, line, start, end) and text (base64), in which each code is in the
  * bucket "b" under "k-" and its path in hex. */
-#include <stdio.h>
 #include <string.h>
 
-#include "base/mem.h"
 #include "codec/encode.h"
-#include "codec/json.h"
 #include "core/template.h"
+#include "helpers/stdin_jobs.h"
 
 VEC_DEFINE(places, struct template_place);
 
@@ -82,22 +80,5 @@ static void answer(const struct json *job, struct buf *out)
 
 int main(void)
 {
-	CLEANUP_PTR(mem) char *line = NULL;
-	size_t size = 0;
-	ssize_t len;
-
-	while ((len = getline(&line, &size, stdin)) > 0) {
-		CLEANUP_PTR(json_doc) struct json_doc *doc = NULL;
-		CLEANUP(buf) struct buf out = BUF_INIT(256 << 20);
-		struct error err = ERROR_INIT;
-
-		if (json_parse(line, (size_t)len, &doc, &err) < 0) {
-			fprintf(stderr, "splice_stdin: %s\n", err.msg);
-			return 1;
-		}
-		answer(json_root(doc), &out);
-		if (printf("%s\n", out.data) < 0 || fflush(stdout) != 0)
-			return 1;
-	}
-	return 0;
+	return answer_stdin("splice_stdin", answer);
 }

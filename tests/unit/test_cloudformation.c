@@ -22,13 +22,6 @@
 	"</ResponseMetadata>\n</" action "Response>\n"
 #define MEMBER(rest) "<member>" rest "</member>"
 
-static void answer(struct http_response *res, const char *body)
-{
-	http_response_release(res);
-	res->status = 200;
-	buf_str(&res->body, body);
-}
-
 /* ---- requests ---- */
 
 static void assert_form(const struct aws_request *req, const char *operation,
@@ -428,7 +421,7 @@ static void test_cloudformation__a_whole_stack(void **state)
 	struct error err = ERROR_INIT;
 
 	(void)state;
-	answer(&res, whole_stack);
+	set_answer(&res, whole_stack);
 	if (cfn_stack_decode(&res, &arena, &s, &err) < 0)
 		fail_msg("%s", err.msg);
 	/* What was decoded does not need the answer any more. */
@@ -461,12 +454,13 @@ static void test_cloudformation__a_stack_with_little(void **state)
 	struct error err = ERROR_INIT;
 
 	(void)state;
-	answer(&res,
-	       ANSWER("DescribeStacks",
-		      "<Stacks>" MEMBER(
-			      "<StackId>i</StackId><StackStatus>REVIEW_IN_PROGRESS"
-			      "</StackStatus><Outputs/><Tags>" MEMBER(
-				      "<Value>a tag without a key</Value>") "</Tags>") "</Stacks>"));
+	set_answer(
+		&res,
+		ANSWER("DescribeStacks",
+		       "<Stacks>" MEMBER(
+			       "<StackId>i</StackId><StackStatus>REVIEW_IN_PROGRESS"
+			       "</StackStatus><Outputs/><Tags>" MEMBER(
+				       "<Value>a tag without a key</Value>") "</Tags>") "</Stacks>"));
 	assert_int_equal(cfn_stack_decode(&res, &arena, &s, &err), 0);
 	assert_string_equal(s.reason, "");
 	assert_int_equal(
@@ -483,11 +477,11 @@ static void test_cloudformation__templates(void **state)
 	const char *text = NULL;
 
 	(void)state;
-	answer(&res,
-	       ANSWER("GetTemplate",
-		      "<TemplateBody>A: &quot;b&quot;\n# &lt;\xf0\x9f\x98\x80&#13;\n"
-		      "</TemplateBody><StagesAvailable>" MEMBER(
-			      "Original") "</StagesAvailable>"));
+	set_answer(&res,
+		   ANSWER("GetTemplate",
+			  "<TemplateBody>A: &quot;b&quot;\n# &lt;\xf0\x9f\x98\x80&#13;\n"
+			  "</TemplateBody><StagesAvailable>" MEMBER(
+				  "Original") "</StagesAvailable>"));
 	assert_int_equal(cfn_template_decode(&res, &arena, &text, &err), 0);
 	assert_string_equal(text, "A: \"b\"\n# <\xf0\x9f\x98\x80\r\n");
 }
@@ -501,9 +495,9 @@ static void test_cloudformation__a_change_set_that_was_made(void **state)
 	const char *stack_id = NULL;
 
 	(void)state;
-	answer(&res, ANSWER("CreateChangeSet",
-			    "<Id>" ARN("changeSet", "c") "</Id><StackId>" ARN(
-				    "stack", "s") "</StackId>"));
+	set_answer(&res, ANSWER("CreateChangeSet",
+				"<Id>" ARN("changeSet", "c") "</Id><StackId>" ARN(
+					"stack", "s") "</StackId>"));
 	assert_int_equal(cfn_change_set_create_decode(&res, &arena, &id, &stack_id, &err),
 			 0);
 	assert_string_equal(id, ARN("changeSet", "c"));
@@ -556,14 +550,14 @@ static void test_cloudformation__changes_from_page_to_page(void **state)
 	struct error err = ERROR_INIT;
 
 	(void)state;
-	answer(&res, first_page);
+	set_answer(&res, first_page);
 	assert_int_equal(cfn_change_set_describe_decode(&res, &arena, &s, &err), 0);
 	assert_string_equal(s.status, "CREATE_COMPLETE");
 	assert_string_equal(s.execution, "AVAILABLE");
 	assert_string_equal(s.reason, "");
 	assert_string_equal(s.next, "n&1");
 	assert_false(cfn_change_set_is_empty(&s));
-	answer(&res, second_page);
+	set_answer(&res, second_page);
 	assert_int_equal(cfn_change_set_describe_decode(&res, &arena, &s, &err), 0);
 	assert_null(s.next);
 	assert_int_equal(s.changes.len, 3);
@@ -604,7 +598,7 @@ static void test_cloudformation__sets_without_changes(void **state)
 			 ANSWER("DescribeChangeSet", "<Status>%s</Status><StatusReason>%s"
 						     "</StatusReason><Changes/>"),
 			 cases[i].status, cases[i].reason);
-		answer(&res, body);
+		set_answer(&res, body);
 		assert_int_equal(cfn_change_set_describe_decode(&res, &arena, &s, &err),
 				 0);
 		if (cfn_change_set_is_empty(&s) != cases[i].empty)
@@ -633,16 +627,17 @@ static void test_cloudformation__resources(void **state)
 	const char *next = "before";
 
 	(void)state;
-	answer(&res,
-	       ANSWER("ListStackResources",
-		      "<NextToken>2</NextToken><StackResourceSummaries>" MEMBER(
-			      "<LogicalResourceId>Counter</LogicalResourceId>"
-			      "<PhysicalResourceId>x-Counter</PhysicalResourceId>"
-			      "<ResourceType>AWS::Lambda::Function</ResourceType>")
-			      MEMBER("<LogicalResourceId>Table</LogicalResourceId>") "</StackResourceSummaries>"));
+	set_answer(
+		&res,
+		ANSWER("ListStackResources",
+		       "<NextToken>2</NextToken><StackResourceSummaries>" MEMBER(
+			       "<LogicalResourceId>Counter</LogicalResourceId>"
+			       "<PhysicalResourceId>x-Counter</PhysicalResourceId>"
+			       "<ResourceType>AWS::Lambda::Function</ResourceType>")
+			       MEMBER("<LogicalResourceId>Table</LogicalResourceId>") "</StackResourceSummaries>"));
 	assert_int_equal(cfn_resources_decode(&res, &arena, &resources, &next, &err), 0);
 	assert_string_equal(next, "2");
-	answer(&res, ANSWER("ListStackResources", "<StackResourceSummaries/>"));
+	set_answer(&res, ANSWER("ListStackResources", "<StackResourceSummaries/>"));
 	assert_int_equal(cfn_resources_decode(&res, &arena, &resources, &next, &err), 0);
 	assert_null(next);
 	assert_int_equal(resources.len, 2);
@@ -662,17 +657,17 @@ static void test_cloudformation__the_sets_of_a_stack(void **state)
 	struct error err = ERROR_INIT;
 
 	(void)state;
-	answer(&res,
-	       ANSWER("ListChangeSets",
-		      "<Summaries>" MEMBER("<ChangeSetName>a</ChangeSetName>") MEMBER(
-			      "<ChangeSetName>was</ChangeSetName>"
-			      "<ExecutionStatus>EXECUTE_COMPLETE"
-			      "</ExecutionStatus>")
-			      MEMBER("<ChangeSetName>too-late</ChangeSetName>"
-				     "<ExecutionStatus>OBSOLETE</ExecutionStatus>")
-				      MEMBER("<ChangeSetName>b</ChangeSetName>"
-					     "<ExecutionStatus>UNAVAILABLE"
-					     "</ExecutionStatus>") "</Summaries>"));
+	set_answer(&res,
+		   ANSWER("ListChangeSets",
+			  "<Summaries>" MEMBER("<ChangeSetName>a</ChangeSetName>") MEMBER(
+				  "<ChangeSetName>was</ChangeSetName>"
+				  "<ExecutionStatus>EXECUTE_COMPLETE"
+				  "</ExecutionStatus>")
+				  MEMBER("<ChangeSetName>too-late</ChangeSetName>"
+					 "<ExecutionStatus>OBSOLETE</ExecutionStatus>")
+					  MEMBER("<ChangeSetName>b</ChangeSetName>"
+						 "<ExecutionStatus>UNAVAILABLE"
+						 "</ExecutionStatus>") "</Summaries>"));
 	assert_int_equal(cfn_change_sets_decode(&res, &arena, &names, &err), 0);
 	assert_int_equal(names.len, 2);
 	assert_string_equal(names.items[1], "b");
@@ -691,7 +686,7 @@ static void test_cloudformation__events(void **state)
 	const char *next = NULL;
 
 	(void)state;
-	answer(&res, some_events);
+	set_answer(&res, some_events);
 	assert_int_equal(cfn_events_decode(&res, &arena, &events, &next, &err), 0);
 	assert_string_equal(next, "n");
 	assert_int_equal(events.len, 2);
@@ -704,7 +699,7 @@ static void test_cloudformation__events(void **state)
 			    "Resource handler returned message: \"no\"");
 	assert_string_equal(events.items[0].time, "2026-05-28T20:26:41.005Z");
 	assert_string_equal(events.items[1].status, "");
-	answer(&res, ANSWER("DescribeStackEvents", "<StackEvents/>"));
+	set_answer(&res, ANSWER("DescribeStackEvents", "<StackEvents/>"));
 	assert_int_equal(cfn_events_decode(&res, &arena, &events, &next, &err), 0);
 	assert_int_equal(events.len, 2);
 	assert_null(next);
@@ -789,11 +784,11 @@ static void test_cloudformation__what_is_no_answer(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(decoders) / sizeof(*decoders); i++) {
 		for (size_t k = 0; k < sizeof(bodies) / sizeof(*bodies); k++) {
-			answer(&res, bodies[k]);
+			set_answer(&res, bodies[k]);
 			if (decoders[i].decode(&res, &err) == 0 || err.code != ERR_DATA)
 				fail_msg("%zu: %s", i, bodies[k]);
 		}
-		answer(&res, decoders[i].lacking);
+		set_answer(&res, decoders[i].lacking);
 		if (decoders[i].decode(&res, &err) == 0 || err.code != ERR_DATA)
 			fail_msg("%zu: %s", i, decoders[i].lacking);
 	}
@@ -872,12 +867,6 @@ static void test_cloudformation__states(void **state)
 
 /* ---- secrets ---- */
 
-static void collect(void *ctx, enum log_level level, const char *line)
-{
-	(void)level;
-	buf_str(ctx, line);
-}
-
 static void test_cloudformation__logs_no_parameters(void **state)
 {
 	static const struct cfn_pair parameter = { "Password", "canary-value" };
@@ -888,25 +877,16 @@ static void test_cloudformation__logs_no_parameters(void **state)
 					    .parameters = &parameter,
 					    .n_parameters = 1 };
 	struct aws_fixture *f = *state;
-	CLEANUP(buf) struct buf text = BUF_INIT(1 << 20);
-	struct log log = { .level = LOG_DEBUG, .sink = collect, .ctx = &text };
-	struct aws_options options = { .http = &f->fake.http,
-				       .creds = f->creds,
-				       .clock = &f->clock.clock,
-				       .log = &log,
-				       .region = "us-east-1",
-				       .env = f->env };
-	CLEANUP_PTR(aws) struct aws *aws = NULL;
 	CLEANUP(aws_request) struct aws_request req = AWS_REQUEST_INIT;
 	CLEANUP(http_response) struct http_response res = HTTP_RESPONSE_INIT;
 
-	assert_int_equal(aws_new(&options, &aws, &f->err), 0);
+	aws_fixture_log(f);
 	fake_http_expect(&f->fake, NULL, NULL, 400, NULL,
 			 ERROR_BODY("Sender", "ValidationError", "no such parameter"));
 	cfn_change_set_create_request(&req, &set);
-	assert_int_equal(aws_send(aws, &req, &res, &f->err), -1);
-	assert_non_null(strstr(text.data, "CreateChangeSet"));
-	assert_null(strstr(text.data, "canary"));
+	assert_int_equal(aws_send(f->aws, &req, &res, &f->err), -1);
+	assert_non_null(strstr(f->logged.data, "CreateChangeSet"));
+	assert_null(strstr(f->logged.data, "canary"));
 	assert_null(strstr(f->err.msg, "canary"));
 }
 

@@ -14,13 +14,6 @@
 #define CF_HOST "https://cloudfront.amazonaws.com/2020-05-31"
 #define XMLNS   "http://cloudfront.amazonaws.com/doc/2020-05-31/"
 
-static void answer(struct http_response *res, const char *body)
-{
-	http_response_release(res);
-	res->status = 200;
-	buf_str(&res->body, body);
-}
-
 /* ---- distributions ---- */
 
 /* What GetDistribution answers for a site, an API and old downloads behind one domain. */
@@ -120,7 +113,7 @@ static void test_cloudfront__a_whole_distribution(void **state)
 	struct error err = ERROR_INIT;
 
 	(void)state;
-	answer(&res, whole);
+	set_answer(&res, whole);
 	if (cf_distribution_decode(&res, &d, &err) < 0)
 		fail_msg("%s", err.msg);
 	assert_string_equal(d.id, "E1A2B3C4D5E6F7");
@@ -167,7 +160,7 @@ static void test_cloudfront__what_is_missing(void **state)
 	struct error err = ERROR_INIT;
 
 	(void)state;
-	answer(&res, CONFIG(ORIGIN STANDARD("")));
+	set_answer(&res, CONFIG(ORIGIN STANDARD("")));
 	assert_int_equal(cf_distribution_decode(&res, &d, &err), 0);
 	assert_string_equal(d.id, "");
 	assert_string_equal(d.root, "");
@@ -210,7 +203,7 @@ static void test_cloudfront__what_is_no_distribution(void **state)
 		struct cf_distribution d = { 0 };
 		struct error err = ERROR_INIT;
 
-		answer(&res, bodies[i]);
+		set_answer(&res, bodies[i]);
 		if (cf_distribution_decode(&res, &d, &err) == 0 || err.code != ERR_DATA ||
 		    d.origins.items)
 			fail_msg("case %zu: %s", i, err.msg);
@@ -248,7 +241,7 @@ static void test_cloudfront__policies(void **state)
 		buf_str(&body, "</QueryStringsConfig>"
 			       "</ParametersInCacheKeyAndForwardedToOrigin>"
 			       "</CachePolicyConfig></CachePolicy>");
-		answer(&res, body.data);
+		set_answer(&res, body.data);
 		assert_int_equal(cf_policy_decode(&res, &query, &err), cases[i].result);
 		if (!cases[i].result)
 			assert_int_equal(query, cases[i].query);
@@ -317,7 +310,7 @@ static int decode_invalidation(const char *body, struct cf_invalidation *out,
 {
 	CLEANUP(http_response) struct http_response res = HTTP_RESPONSE_INIT;
 
-	answer(&res, body);
+	set_answer(&res, body);
 	return cf_invalidation_decode(&res, out, err);
 }
 

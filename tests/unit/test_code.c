@@ -9,13 +9,11 @@
 #include <cmocka.h>
 
 #include "codec/zip.h"
-#include "git_repo.h"
+#include "git_checkout.h"
 #include "run/code.h"
 
 struct fixture {
-	struct sandbox sandbox;
-	struct repo *repo;
-	struct oid head;
+	struct checkout checkout;
 	struct progress progress;
 	struct buf told;
 	volatile int cancelled;
@@ -33,12 +31,13 @@ static int setup(void **state)
 {
 	struct fixture *f = xcalloc(1, sizeof(*f));
 
-	sandbox_start(&f->sandbox);
-	run(&f->sandbox, ".", NULL, "git init -q r; mkdir tmp");
-	f->sandbox.env = process_env_set(f->sandbox.env, "TMPDIR", "tmp");
+	checkout_start(&f->checkout);
+	run(&f->checkout.sandbox, ".", NULL, "mkdir tmp");
+	f->checkout.sandbox.env = process_env_set(f->checkout.sandbox.env, "TMPDIR",
+						  "tmp");
 	f->told = (struct buf)BUF_INIT(1 << 16);
 	f->progress = (struct progress){ .ctx = &f->told, .output = on_output };
-	f->options = (struct code_options){ .commit = &f->head,
+	f->options = (struct code_options){ .commit = &f->checkout.head,
 					    .path = "fn",
 					    .what = "backend counter",
 					    .runtime = "python3.13",
@@ -53,30 +52,23 @@ static int teardown(void **state)
 	struct fixture *f = *state;
 
 	code_release(&f->code);
-	repo_free(f->repo);
 	buf_release(&f->told);
-	sandbox_end(&f->sandbox);
+	checkout_end(&f->checkout);
 	free(f);
 	return 0;
 }
 
-/* Runs a script in the repository and commits what it left. */
 static void commit(struct fixture *f, const char *script)
 {
-	run(&f->sandbox, "r", NULL, "%s", script);
-	run(&f->sandbox, "r", NULL, "git add -A -f . && git commit -qm x --allow-empty");
-	f->head = id_of(&f->sandbox, "r", "HEAD");
+	checkout_commit(&f->checkout, script);
 }
 
 static int open_code(struct fixture *f)
 {
 	code_release(&f->code);
-	repo_free(f->repo);
-	f->repo = NULL;
 	error_clear(&f->err);
-	assert_int_equal(repo_open("r", NULL, &f->repo, &f->err), 0);
-	f->options.repo = f->repo;
-	f->options.env = f->sandbox.env;
+	f->options.repo = checkout_open(&f->checkout);
+	f->options.env = f->checkout.sandbox.env;
 	return code_open(&f->code, &f->options, &f->err);
 }
 
@@ -165,7 +157,7 @@ static void commit_and_work_tree_have_one_key(void **state)
 	assert_files(f, "a/x* app.py shared/s<shared/s y*<fn/a/x");
 	assert_string_equal(f->code.key, key);
 	/* An edit is seen on the disk alone. */
-	run(&f->sandbox, "r", NULL, "echo 9 > fn/app.py");
+	run(&f->checkout.sandbox, "r", NULL, "echo 9 > fn/app.py");
 	must_open(f);
 	assert_string_not_equal(f->code.key, key);
 	f->options.wanted = SOURCE_AUTO;
@@ -200,7 +192,7 @@ static void the_key_is_of_content_alone(void **state)
 		must_open(f);
 		if (str_eq(key, f->code.key) != cases[i].same)
 			fail_msg("%s", cases[i].script);
-		run(&f->sandbox, "r", NULL, "git reset -q --hard HEAD~1");
+		run(&f->checkout.sandbox, "r", NULL, "git reset -q --hard HEAD~1");
 	}
 	commit(f, "git mv fn gn");
 	f->options.path = "gn";
@@ -289,9 +281,9 @@ static void links_that_lead_astray_are_refused(void **state)
 			assert_error(f, ERR_DATA, "fn: 1 path cannot be packed:");
 			assert_error(f, ERR_DATA, cases[i].message);
 		}
-		run(&f->sandbox, "r", NULL, "git reset -q --hard HEAD~1");
+		run(&f->checkout.sandbox, "r", NULL, "git reset -q --hard HEAD~1");
 	}
-	run(&f->sandbox, "r", NULL, "ln -s ../.git/config fn/l");
+	run(&f->checkout.sandbox, "r", NULL, "ln -s ../.git/config fn/l");
 	assert_int_equal(open_code(f), -1);
 	assert_error(f, ERR_DATA, "git's own folder");
 	f->options.path = ".git";
@@ -328,10 +320,10 @@ static void nothing_there_is_an_error_that_says_where(void **state)
 	struct fixture *f = *state;
 
 	commit(f, "mkdir dist empty; echo 1 > x; echo dist > .gitignore");
-	run(&f->sandbox, "r", NULL,
+	run(&f->checkout.sandbox, "r", NULL,
 	    "git rm -qr --cached . && git commit -qm y; "
 	    "echo 1 > dist/app.py");
-	f->head = id_of(&f->sandbox, "r", "HEAD");
+	f->checkout.head = id_of(&f->checkout.sandbox, "r", "HEAD");
 	f->options.path = "dist";
 	must_open(f);
 	assert_int_equal(f->code.kind, SOURCE_WORKTREE);
@@ -356,7 +348,8 @@ static void a_bare_repository_has_its_commits(void **state)
 	struct fixture *f = *state;
 
 	commit(f, "mkdir fn; echo 1 > fn/app.py");
-	run(&f->sandbox, ".", NULL, "git clone -q --bare r b && mv r old && mv b r");
+	run(&f->checkout.sandbox, ".", NULL,
+	    "git clone -q --bare r b && mv r old && mv b r");
 	must_open(f);
 	assert_files(f, "app.py");
 	f->options.path = "none";
@@ -451,14 +444,14 @@ static void the_same_files_are_the_same_archive(void **state)
 	commit(f, "umask 022; mkdir -p fn/b; echo 1 > fn/a; echo 2 > fn/b/c; "
 		  "echo 3 > fn/z; chmod +x fn/b/c");
 	zip_of(f, &first);
-	run(&f->sandbox, "r", NULL,
+	run(&f->checkout.sandbox, "r", NULL,
 	    "rm -rf fn; umask 077; mkdir -p gn/b; echo 3 > gn/z; echo 2 > gn/b/c; "
 	    "echo 1 > gn/a; chmod 700 gn/b/c; touch -d 2001-02-03 gn/a gn/z gn/b");
 	f->options.path = "gn";
 	f->options.wanted = SOURCE_WORKTREE;
 	zip_of(f, &second);
 	assert_same_bytes(&first, &second);
-	run(&f->sandbox, "r", NULL, "chmod 600 gn/b/c");
+	run(&f->checkout.sandbox, "r", NULL, "chmod 600 gn/b/c");
 	zip_of(f, &third);
 	assert_true(third.len != first.len ||
 		    memcmp(third.data, first.data, first.len) != 0);
@@ -484,7 +477,7 @@ static void what_lambda_would_not_unpack_is_refused(void **state)
 
 	/* Holes: nothing of it is written, and all of it is read once for its id. */
 	commit(f, "mkdir -p fn/big/deep fn/small; echo 1 > fn/app.py");
-	run(&f->sandbox, "r", NULL,
+	run(&f->checkout.sandbox, "r", NULL,
 	    "truncate -s 240M fn/big/deep/x; truncate -s 11M fn/small/y");
 	f->options.wanted = SOURCE_WORKTREE;
 	must_open(f);
@@ -550,7 +543,7 @@ static void requirements_are_looked_at(void **state)
 		else if (!str_eq(f->code.has_requirements ? "pip" : "none",
 				 cases[i].expected))
 			fail_msg("%s: %s", cases[i].script, cases[i].expected);
-		run(&f->sandbox, "r", NULL, "git reset -q --hard HEAD~1");
+		run(&f->checkout.sandbox, "r", NULL, "git reset -q --hard HEAD~1");
 	}
 }
 
@@ -564,14 +557,14 @@ static void fake_python(struct fixture *f, const char *name, const char *script)
 		   "#!/bin/sh\nprintf '%%s\\n' \"$0 $*\" >> %s/asked\nenv >> %s/env\n"
 		   "source=$PWD\nwhile [ $# -gt 0 ]; do [ \"$1\" = --target ] && "
 		   "target=$2; shift; done\n%s\n",
-		   f->sandbox.path, f->sandbox.path, script);
+		   f->checkout.sandbox.path, f->checkout.sandbox.path, script);
 	buf_printf(&path, "bin/%s", name);
-	run(&f->sandbox, ".", NULL,
+	run(&f->checkout.sandbox, ".", NULL,
 	    "mkdir -p bin && ln -sf \"$(command -v sh)\" bin/sh && "
 	    "for t in env mkdir cat printf cp touch ls rm kill; do "
 	    "ln -sf \"$(command -v $t)\" bin/$t; done");
 	put(path.data, text.data, text.len);
-	run(&f->sandbox, ".", NULL, "chmod +x %s", path.data);
+	run(&f->checkout.sandbox, ".", NULL, "chmod +x %s", path.data);
 }
 
 /* The environment that the next archive is made in: only our programs. */
@@ -580,10 +573,10 @@ static char **only_ours(struct fixture *f)
 	static const char *const none[] = { NULL };
 	CLEANUP(buf) struct buf path = BUF_INIT(4096);
 	CLEANUP(buf) struct buf temp = BUF_INIT(4096);
-	char **env = process_env_without(f->sandbox.env, none);
+	char **env = process_env_without(f->checkout.sandbox.env, none);
 
-	buf_printf(&path, "%s/bin", f->sandbox.path);
-	buf_printf(&temp, "%s/tmp", f->sandbox.path);
+	buf_printf(&path, "%s/bin", f->checkout.sandbox.path);
+	buf_printf(&temp, "%s/tmp", f->checkout.sandbox.path);
 	env = process_env_set(env, "PATH", path.data);
 	return process_env_set(env, "TMPDIR", temp.data);
 }
@@ -600,7 +593,7 @@ static int zip_with_ours(struct fixture *f, struct buf *out)
 	rc = code_zip(&f->code, out, &f->err);
 	f->code.options.env = NULL;
 	process_env_free(env);
-	run(&f->sandbox, "tmp", NULL, "test -z \"$(ls -A)\"");
+	run(&f->checkout.sandbox, "tmp", NULL, "test -z \"$(ls -A)\"");
 	return rc;
 }
 
@@ -608,7 +601,7 @@ static int zip_with_ours(struct fixture *f, struct buf *out)
 static void list_archive(struct fixture *f, const struct buf *zip, struct buf *out)
 {
 	put("out.zip", zip->data, zip->len);
-	run(&f->sandbox, ".", out,
+	run(&f->checkout.sandbox, ".", out,
 	    "python3 -c 'import zipfile\n"
 	    "for i in zipfile.ZipFile(\"out.zip\").infolist():\n"
 	    "  print(i.filename, oct(i.external_attr >> 16 & 0o777)[2:])'");
@@ -635,7 +628,7 @@ static void what_pip_installs_is_packed(void **state)
 
 	commit(f, "mkdir fn; echo ours > fn/app.py; echo tiny > fn/requirements.txt");
 	fake_python(f, "python3.13", script);
-	run(&f->sandbox, ".", NULL, "ln -sf \"$(command -v chmod)\" bin/chmod");
+	run(&f->checkout.sandbox, ".", NULL, "ln -sf \"$(command -v chmod)\" bin/chmod");
 	must_open(f);
 	assert_int_equal(zip_with_ours(f, &zip), 0);
 	assert_int_equal(zip_with_ours(f, &again), 0);
@@ -645,7 +638,7 @@ static void what_pip_installs_is_packed(void **state)
 			    "app.py 644\nbin/native 755\nrequirements.txt 644\n"
 			    "t-1.dist-info/RECORD 644\ntiny/__init__.py 644\n"
 			    "tiny/n.so 755\n");
-	run(&f->sandbox, ".", &seen,
+	run(&f->checkout.sandbox, ".", &seen,
 	    "python3 -c 'import zipfile; z = zipfile.ZipFile(\"out.zip\")\n"
 	    "print(z.read(\"app.py\"), z.read(\"t-1.dist-info/RECORD\"))'");
 	assert_string_equal(seen.data, "b'ours\\n' b'tiny/__init__.py,,\\n'\n");
@@ -682,7 +675,7 @@ static void any_python_will_do(void **state)
 
 	commit(f, "mkdir fn; echo boto3 > fn/requirements.txt");
 	must_open(f);
-	run(&f->sandbox, ".", NULL, "mkdir -p bin");
+	run(&f->checkout.sandbox, ".", NULL, "mkdir -p bin");
 	assert_int_equal(zip_with_ours(f, &zip), -1);
 	assert_error(f, ERR_NOT_FOUND,
 		     "needs Python to be installed from: install python3");

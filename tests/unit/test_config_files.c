@@ -385,6 +385,25 @@ static void test_config_files__folders_to_pass_over(void **state)
 				 v->uploaded ? "walked" : "passed over");
 }
 
+static void test_config_files__folders_of_our_own(void **state)
+{
+	static const struct {
+		const char *path;
+		bool reserved;
+	} cases[] = {
+		{ ".crc", true },     { "a/b/.crc", true }, { "old/.crc", false },
+		{ "x/.crcs", false }, { "x.crc", false },   { "a", false },
+	};
+	CLEANUP(config) struct config c = CONFIG_INIT;
+
+	(void)state;
+	parse(&c, "crc.yml", "sites: {a: {path: w, exclude: [old/.crc/]}}\n");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		if (config_is_reserved(&c.sites.items[0], cases[i].path) !=
+		    cases[i].reserved)
+			fail_msg("%s", cases[i].path);
+}
+
 static const char *const parts[] = { "a",   "b",     ".c",   "node_modules",
 				     "api", "x.pem", ".git", ".well-known",
 				     "*",   "**",    "a*" };
@@ -464,6 +483,7 @@ int main(void)
 		cmocka_unit_test(test_config_files__the_configuration_itself),
 		cmocka_unit_test(test_config_files__without_a_file),
 		cmocka_unit_test(test_config_files__folders_to_pass_over),
+		cmocka_unit_test(test_config_files__folders_of_our_own),
 		cmocka_unit_test(test_config_files__passed_over_means_not_uploaded),
 	};
 

@@ -15,13 +15,6 @@
 #define ARN  "arn:aws:lambda:us-east-1:123456789012:function:counter"
 #define SHA  "ypeBEsobvcr6wjGzmiPcTaeG7/gUfE5yuYB3ha/uSLs="
 
-static void answer(struct http_response *res, const char *body)
-{
-	http_response_release(res);
-	res->status = 200;
-	buf_str(&res->body, body);
-}
-
 /* ---- requests ---- */
 
 static void assert_request(const struct aws_request *req, const char *method,
@@ -178,14 +171,15 @@ static void test_lambda__a_whole_function(void **state)
 	struct error err = ERROR_INIT;
 
 	(void)state;
-	answer(&res, "{\"Configuration\":" CONFIGURATION
-		     ",\"Code\":{\"RepositoryType\":\"S3\",\"Location\":\"https://x\"},"
-		     "\"Tags\":{},\"Concurrency\":{\"ReservedConcurrentExecutions\":1}}");
+	set_answer(&res,
+		   "{\"Configuration\":" CONFIGURATION
+		   ",\"Code\":{\"RepositoryType\":\"S3\",\"Location\":\"https://x\"},"
+		   "\"Tags\":{},\"Concurrency\":{\"ReservedConcurrentExecutions\":1}}");
 	if (lambda_get_decode(&res, &arena, &f, &err) < 0)
 		fail_msg("%s", err.msg);
 	http_response_release(&res);
 	assert_function(&f);
-	answer(&res, CONFIGURATION);
+	set_answer(&res, CONFIGURATION);
 	f = (struct lambda_function){ .arn = NULL };
 	assert_int_equal(lambda_configuration_decode(&res, &arena, &f, &err), 0);
 	assert_function(&f);
@@ -200,8 +194,8 @@ static void test_lambda__a_function_with_little(void **state)
 	struct error err = ERROR_INIT;
 
 	(void)state;
-	answer(&res, "{\"FunctionArn\":\"a\",\"PackageType\":\"Image\",\"Runtime\":7,"
-		     "\"Architectures\":[]}");
+	set_answer(&res, "{\"FunctionArn\":\"a\",\"PackageType\":\"Image\",\"Runtime\":7,"
+			 "\"Architectures\":[]}");
 	assert_int_equal(lambda_configuration_decode(&res, &arena, &f, &err), 0);
 	assert_string_equal(f.runtime, "");
 	assert_string_equal(f.architecture, "x86_64");
@@ -228,7 +222,7 @@ static void test_lambda__code_from_elsewhere(void **state)
 		struct lambda_function f = { .arn = NULL };
 		struct error err = ERROR_INIT;
 
-		answer(&res, answers[i][0]);
+		set_answer(&res, answers[i][0]);
 		assert_int_equal(lambda_configuration_decode(&res, &arena, &f, &err), 0);
 		assert_int_equal(f.has_more_code, answers[i][1] != NULL);
 	}
@@ -242,9 +236,9 @@ static void test_lambda__aliases(void **state)
 	const char *version = NULL;
 
 	(void)state;
-	answer(&res, "{\"AliasArn\":\"" ARN ":live\",\"Name\":\"live\","
-		     "\"FunctionVersion\":\"7\",\"Description\":\"\","
-		     "\"RevisionId\":\"r\"}");
+	set_answer(&res, "{\"AliasArn\":\"" ARN ":live\",\"Name\":\"live\","
+			 "\"FunctionVersion\":\"7\",\"Description\":\"\","
+			 "\"RevisionId\":\"r\"}");
 	assert_int_equal(lambda_alias_decode(&res, &arena, &version, &err), 0);
 	assert_string_equal(version, "7");
 }
@@ -299,7 +293,7 @@ static void test_lambda__what_is_no_answer(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bodies) / sizeof(*bodies); i++) {
-		answer(&res, bodies[i]);
+		set_answer(&res, bodies[i]);
 		for (size_t k = 0; k < sizeof(decoders) / sizeof(*decoders); k++)
 			if (decoders[k](&res, &err) == 0 || err.code != ERR_DATA)
 				fail_msg("%zu: %s", k, bodies[i]);
@@ -412,35 +406,20 @@ static void test_lambda__a_retry_is_the_same_wish(void **state)
 
 /* ---- secrets ---- */
 
-static void collect(void *ctx, enum log_level level, const char *line)
-{
-	(void)level;
-	buf_str(ctx, line);
-}
-
 /* A configuration holds the function's environment. */
 static void test_lambda__logs_no_environment(void **state)
 {
 	struct aws_fixture *f = *state;
-	CLEANUP(buf) struct buf text = BUF_INIT(1 << 20);
-	struct log log = { .level = LOG_DEBUG, .sink = collect, .ctx = &text };
-	struct aws_options options = { .http = &f->fake.http,
-				       .creds = f->creds,
-				       .clock = &f->clock.clock,
-				       .log = &log,
-				       .region = "us-east-1",
-				       .env = f->env };
-	CLEANUP_PTR(aws) struct aws *aws = NULL;
 	CLEANUP(aws_request) struct aws_request req = AWS_REQUEST_INIT;
 	CLEANUP(http_response) struct http_response res = HTTP_RESPONSE_INIT;
 
-	assert_int_equal(aws_new(&options, &aws, &f->err), 0);
+	aws_fixture_log(f);
 	fake_http_expect(&f->fake, NULL, NULL, 200, NULL, CONFIGURATION "x");
 	lambda_get_request(&req, "f");
-	assert_int_equal(aws_send(aws, &req, &res, &f->err), 0);
+	assert_int_equal(aws_send(f->aws, &req, &res, &f->err), 0);
 	assert_int_equal(decode_get(&res, &f->err), -1);
-	assert_non_null(strstr(text.data, "GetFunction"));
-	assert_null(strstr(text.data, "canary"));
+	assert_non_null(strstr(f->logged.data, "GetFunction"));
+	assert_null(strstr(f->logged.data, "canary"));
 	assert_null(strstr(f->err.msg, "canary"));
 }
 

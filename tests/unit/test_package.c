@@ -8,13 +8,11 @@
 
 #include <cmocka.h>
 
-#include "git_repo.h"
+#include "git_checkout.h"
 #include "run/package.h"
 
 struct fixture {
-	struct sandbox sandbox;
-	struct repo *repo;
-	struct oid head;
+	struct checkout checkout;
 	struct config config;
 	struct backend *backend;
 	struct package_options options;
@@ -26,14 +24,13 @@ static int setup(void **state)
 {
 	struct fixture *f = xcalloc(1, sizeof(*f));
 
-	sandbox_start(&f->sandbox);
-	run(&f->sandbox, ".", NULL, "git init -q r");
+	checkout_start(&f->checkout);
 	f->config = (struct config)CONFIG_INIT;
 	f->backend = config_add_backend(&f->config, "counter", "backend");
 	f->backend->template_file = "template.yaml";
-	f->options = (struct package_options){ .commit = &f->head,
+	f->options = (struct package_options){ .commit = &f->checkout.head,
 					       .backend = f->backend,
-					       .env = f->sandbox.env };
+					       .env = f->checkout.sandbox.env };
 	*state = f;
 	return 0;
 }
@@ -43,28 +40,22 @@ static int teardown(void **state)
 	struct fixture *f = *state;
 
 	package_release(&f->package);
-	repo_free(f->repo);
 	config_release(&f->config);
-	sandbox_end(&f->sandbox);
+	checkout_end(&f->checkout);
 	free(f);
 	return 0;
 }
 
 static void commit(struct fixture *f, const char *script)
 {
-	run(&f->sandbox, "r", NULL, "%s", script);
-	run(&f->sandbox, "r", NULL, "git add -A -f . && git commit -qm x --allow-empty");
-	f->head = id_of(&f->sandbox, "r", "HEAD");
+	checkout_commit(&f->checkout, script);
 }
 
 static int open_package(struct fixture *f)
 {
 	package_release(&f->package);
-	repo_free(f->repo);
-	f->repo = NULL;
 	error_clear(&f->err);
-	assert_int_equal(repo_open("r", NULL, &f->repo, &f->err), 0);
-	f->options.repo = f->repo;
+	f->options.repo = checkout_open(&f->checkout);
 	return package_open(&f->package, &f->options, &f->err);
 }
 
@@ -216,7 +207,7 @@ static void what_is_wrong_is_told_with_its_place(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		commit(f, cases[i].script);
 		assert_refused(f, cases[i].code, cases[i].message);
-		run(&f->sandbox, "r", NULL,
+		run(&f->checkout.sandbox, "r", NULL,
 		    "git reset -q --hard HEAD~1; git clean -qfdx");
 	}
 }
@@ -226,7 +217,8 @@ static void a_build_takes_the_work_tree(void **state)
 	struct fixture *f = *state;
 
 	commit(f, five);
-	run(&f->sandbox, "r", NULL, "echo 'tiny' > backend/src/requirements.txt");
+	run(&f->checkout.sandbox, "r", NULL,
+	    "echo 'tiny' > backend/src/requirements.txt");
 	must_open(f);
 	assert_int_equal(f->package.codes[0].files.len, 1);
 	f->backend->build = "make";

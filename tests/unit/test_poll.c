@@ -92,6 +92,21 @@ static void pauses_grow_and_end(void **state)
 	assert_int_equal(f->aws.clock.now_ms, FIXTURE_MS + 600000);
 }
 
+/* However short the first pauses are. */
+static void failures_slow_the_asking_down(void **state)
+{
+	struct fixture *f = *state;
+	int64_t before;
+
+	poll_start(&f->poll, &f->watch, (struct poll_pace){ 200, 3000 }, 600);
+	answers(f, 10, 400, THROTTLED);
+	answers(f, 1, 200, "");
+	assert_int_equal(ask(f, POLL_THROTTLED), 0);
+	before = f->aws.clock.now_ms;
+	assert_int_equal(poll_wait(&f->poll, &f->aws.err), 0);
+	assert_int_equal(f->aws.clock.now_ms - before, 2250);
+}
+
 static void throttling_is_always_waited_out(void **state)
 {
 	struct fixture *f = *state;
@@ -184,6 +199,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(pauses_grow_and_end),
+		TEST(failures_slow_the_asking_down),
 		TEST(throttling_is_always_waited_out),
 		TEST(throttling_that_asks_for_patience_is_throttling),
 		TEST(the_rest_only_while_something_is_under_way),

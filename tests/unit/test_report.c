@@ -10,6 +10,7 @@
 #include "codec/json.h"
 #include "core/report.h"
 #include "fake/plan_case.h"
+#include "io/fs.h"
 
 #define TEXT_MAX   ((size_t)64 << 20)
 /* Over this the runner drops a summary whole. */
@@ -93,6 +94,48 @@ static size_t count(const char *text, const char *part)
 		text += strlen(part);
 	}
 	return n;
+}
+
+/* A plan in a line, of golden folders */
+
+static const struct {
+	const char *name;
+	const char *line;
+} lines[] = {
+	{ "nothing-to-do", "aaaaaaaaaa: nothing to do" },
+	{ "backends-only-unchanged", "bbbbbbbbbb: nothing to do" },
+	{ "same-content", "bbbbbbbbbb: only the commit to record" },
+	{ "backends-only", "bbbbbbbbbb: 1 backend to deploy" },
+	{ "backend-later", "bbbbbbbbbb: 2 backends to deploy" },
+	{ "backend-and-site-differ", "bbbbbbbbbb: 1 backend to deploy, 1 to upload, "
+				     "0 to delete, 1 invalidation path" },
+	{ "headers-only", "bbbbbbbbbb: 0 to upload, 1 to be given other headers, "
+			  "0 to delete, 1 invalidation path" },
+	{ "over-max-delete-dry-run",
+	  "bbbbbbbbbb: 0 to upload, 301 to delete, "
+	  "1 invalidation path; refused: site resume: 301 of 1200 objects would be "
+	  "deleted, and at most 300 may be: if that is meant, run with --max-delete 301" },
+};
+
+static void test_report__a_plan_in_a_line(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
+		CLEANUP(buf) struct buf path = BUF_INIT(4096);
+		CLEANUP(buf) struct buf input = BUF_INIT(TEXT_MAX);
+		CLEANUP(buf) struct buf line = BUF_INIT(TEXT_MAX);
+		struct plan_case c;
+		struct error err = ERROR_INIT;
+
+		buf_printf(&path, TEST_DATA "/golden/plan/%s/input", lines[i].name);
+		assert_int_equal(fs_read(path.data, &input, &err), 0);
+		read_case(&c, input.data);
+		report_plan_line(&c.outcome.plan, &line);
+		assert_string_equal(
+			line.data,
+			arena_printf(&c.arena, "Plan for commit %s\n", lines[i].line));
+		plan_case_release(&c);
+	}
 }
 
 /* Names and sizes */
@@ -896,6 +939,7 @@ int main(void)
 		cmocka_unit_test(test_report__a_long_summary_is_cut_and_says_so),
 		cmocka_unit_test(test_report__long_lists_of_resources_are_cut),
 		cmocka_unit_test(test_report__notes_outlive_their_plan),
+		cmocka_unit_test(test_report__a_plan_in_a_line),
 		cmocka_unit_test(test_report__costs),
 	};
 

@@ -1028,7 +1028,7 @@ static void told_to_stop_before_the_execution_leaves_nothing(void **state)
 	struct fixture *f = *state;
 
 	f->cfn.set_looks = 3;
-	f->cancel_at_ms = 1000;
+	f->cancel_at_ms = 500;
 	deploy_badly(f, ERR_CANCELLED, "cancelled");
 	assert_int_equal(f->cfn.made, 1);
 	assert_int_equal(f->cfn.set_deleted, 1);
@@ -1052,7 +1052,7 @@ static void told_to_stop_during_the_update_says_that_it_goes_on(void **state)
 	struct fixture *f = *state;
 
 	given_stack(f, "UPDATE_COMPLETE");
-	f->cancel_at_ms = 2500;
+	f->cancel_at_ms = 500;
 	deploy_badly(f, ERR_CANCELLED,
 		     "stack resume: its update goes on by itself, and the "
 		     "next run waits for it: cancelled");
