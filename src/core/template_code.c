@@ -77,17 +77,26 @@ const struct yaml_node *template_local(const struct yaml_node *value)
 	return local ? local : template_local(list->items[2]);
 }
 
-/* The default of the parameter that a !Ref names, or the literal. */
+/* What a parameter is, as far as can be told without a look at the stack. */
+static const char *parameter(const struct template_reader *r, const char *name)
+{
+	const struct template_settings *settings = r->t->settings;
+	const struct yaml_node *parameters = yaml_get(r->root, "Parameters");
+
+	for (size_t i = 0; settings && i < settings->len; i++)
+		if (str_eq(settings->items[i].name, name))
+			return settings->items[i].value;
+	return template_literal(yaml_get(yaml_get(parameters, name), "Default"));
+}
+
+/* The parameter that a !Ref names, or the literal. */
 static const char *resolved(const struct template_reader *r, const struct yaml_node *node)
 {
-	const struct yaml_node *parameters = yaml_get(r->root, "Parameters");
 	const char *name = template_literal(yaml_get(node, "Ref"));
 
 	if (node && node->kind == YAML_SCALAR && str_eq(node->tag, "!Ref"))
 		name = node->text;
-	if (!name)
-		return template_literal(node);
-	return template_literal(yaml_get(yaml_get(parameters, name), "Default"));
+	return name ? parameter(r, name) : template_literal(node);
 }
 
 static const struct yaml_node *property(const struct template_reader *r,
