@@ -252,6 +252,26 @@ static const char *path_of(struct template_reader *r, const struct yaml_node *no
 	return n ? arena_strndup(&r->t->arena, node->text, n) : ".";
 }
 
+/* What SAM makes of a folder before it is uploaded: of a layer's always something else, as its
+ * files go below python/, nodejs/, ... Archives and what is in S3 it takes as they are. */
+static int check_build_method(struct template_reader *r, const struct template_subject *s,
+			      const struct template_code *code)
+{
+	const struct yaml_node *method = yaml_get(yaml_get(s->node, "Metadata"),
+						  "BuildMethod");
+	const char *text = template_literal(method);
+	bool layer = code->kind == TEMPLATE_LAYER;
+
+	if (r->t->is_built || !text || str_ends(code->path, ".zip") ||
+	    (!layer && str_starts(text, "python")))
+		return 0;
+	return template_fail(r, method,
+			     "%s: the build method \"%s\"%s is not done here: make the "
+			     "folder with `build:` in crc.yml%s",
+			     s->id, text, layer ? " of a layer" : "",
+			     layer ? ", or leave BuildMethod out if it is ready" : "");
+}
+
 static int replace_code(struct template_reader *r, const struct template_subject *s,
 			const struct template_rule *rule, const struct place *place)
 {
@@ -259,6 +279,8 @@ static int replace_code(struct template_reader *r, const struct template_subject
 	const struct yaml_node *node = place->node;
 
 	code.path = path_of(r, node);
+	if (check_build_method(r, s, &code) < 0)
+		return -1;
 	code.line = node->line;
 	code.column = node->column;
 	set_span(&code, place, r->t->text);
@@ -391,6 +413,8 @@ static int insert_code(struct template_reader *r, const struct template_subject 
 		return template_fail(r, s->node, "%s has no %s: write it (\"%s: .\")",
 				     s->id, rule->property, rule->property);
 	code.path = ".";
+	if (check_build_method(r, s, &code) < 0)
+		return -1;
 	code.line = first->line;
 	code.column = first->column;
 	code.start = code.end = first->from;
@@ -416,20 +440,6 @@ static bool is_inline(const struct template_subject *s)
 	       str_eq(template_literal(yaml_get(s->properties, "PackageType")), "Image");
 }
 
-static int check_build_method(struct template_reader *r, const struct template_subject *s)
-{
-	const struct yaml_node *method = yaml_get(yaml_get(s->node, "Metadata"),
-						  "BuildMethod");
-	const char *text = template_literal(method);
-
-	if (r->t->is_built || !text || str_starts(text, "python"))
-		return 0;
-	return template_fail(r, method,
-			     "%s: the build method \"%s\" is not done here: make the "
-			     "folder with `build:` in crc.yml",
-			     s->id, text);
-}
-
 int template_read_code(struct template_reader *r, const struct template_subject *s,
 		       const struct template_rule *rule)
 {
@@ -440,8 +450,6 @@ int template_read_code(struct template_reader *r, const struct template_subject 
 	/* What is included may bring code in. */
 	if (is_inline(s) || (!own && yaml_get(s->properties, "Fn::Transform")))
 		return 0;
-	if (check_build_method(r, s) < 0)
-		return -1;
 	if (!own && rule->has_globals)
 		pair = yaml_find(r->globals, rule->property);
 	if (!pair)
