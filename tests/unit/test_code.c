@@ -514,7 +514,7 @@ static void requirements_are_looked_at(void **state)
 		{ "echo tiny > fn/requirements.txt", NULL, true, "none" },
 		{ "echo '# tiny' > fn/requirements.txt", NULL, false, "none" },
 		{ "echo tiny > fn/requirements.txt", NULL, false,
-		  "fn/requirements.txt is there, and which Python to install for is not "
+		  "fn/requirements.txt is there, and for which Python and processor to install is not "
 		  "known" },
 		{ "echo tiny > fn/requirements.txt", "python2.7", false,
 		  "for the runtime \"python2.7\"" },

@@ -187,7 +187,13 @@ static void parameters_go_before_their_defaults(void **state)
 	/* An output of a stack that has yet to deploy. */
 	value = (struct value){ .kind = VALUE_OUTPUT, .text = "Py", .backend = "other" };
 	parameter_list_push(&f->backend->parameters, (struct parameter){ "Py", value });
-	assert_refused(f, ERR_CONFIG, "which Python to install for is not known");
+	assert_refused(f, ERR_CONFIG,
+		       "which Python and processor to install is not known");
+	/* The runtime is written out, and yet nobody knows. */
+	f->backend->parameters.len = 0;
+	commit(f, "sed -i 's/!Ref Cpu/!If [Arm, arm64, x86_64]/; s/!Ref Py/python3.12/' "
+		  "backend/template.yaml");
+	assert_refused(f, ERR_CONFIG, "write `Runtime` and `Architectures` out");
 }
 
 static void parameters_must_be_declared(void **state)
