@@ -213,7 +213,9 @@ static bool explain_network(const char *said, struct buf *out)
 	char words[WORDS_MOST];
 
 	for (size_t i = 0; i < sizeof(signs) / sizeof(*signs); i++) {
-		if (!words_after(said, signs[i], NULL, words))
+		/* "[Errno 28] No space left on device" is of this machine. */
+		if (!words_after(said, signs[i], NULL, words) ||
+		    str_starts(words, "[Errno "))
 			continue;
 		buf_printf(out,
 			   "the package index could not be reached: %.300s (PIP_* "

@@ -181,6 +181,15 @@ static void failures_are_explained(void **state)
 		  "'Refused': /simple/x/\nERROR: No matching distribution found for x\n",
 		  "the package index could not be reached: 'Refused': /simple/x/ (PIP_* "
 		  "variables and pip.conf say where it is)" },
+		{ "ERROR: Could not install packages due to an OSError: [Errno 28] No "
+		  "space left on device\n\n",
+		  "Could not install packages due to an OSError: [Errno 28] No space "
+		  "left on device" },
+		{ "ERROR: Could not install packages due to an OSError: "
+		  "HTTPSConnectionPool(host='x', port=443): Max retries exceeded\n",
+		  "the package index could not be reached: HTTPSConnectionPool(host='x', "
+		  "port=443): Max retries exceeded (PIP_* variables and pip.conf say "
+		  "where it is)" },
 		{ "ERROR: Invalid requirement: '!!'\nHint: x\n",
 		  "Invalid requirement: '!!'" },
 		{ "Traceback\nMemoryError\n\n", "MemoryError" },
