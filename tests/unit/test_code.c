@@ -530,6 +530,12 @@ static void requirements_are_looked_at(void **state)
 		  false, "would be built here (--no-binary)" },
 		{ "echo '-r base.txt' > fn/requirements.txt", "python3.13", false,
 		  "requirements.txt:1: \"base.txt\" is not there" },
+		{ "echo '-r base.txt' > fn/requirements.txt; echo '# x' > fn/base.txt",
+		  "python3.13", false, "none" },
+		{ "echo '-r base.txt' > fn/requirements.txt; echo x > fn/base.txt",
+		  "python3.13", false, "pip" },
+		{ "echo '-r https://example.com/r.txt' > fn/requirements.txt",
+		  "python3.13", false, "pip" },
 		{ "echo '-r ../base.txt' > fn/requirements.txt; touch base.txt",
 		  "python3.13", false, "is outside of the function's folder" },
 		{ "mkdir fn/r; echo '-r r/a.txt' > fn/requirements.txt; "
