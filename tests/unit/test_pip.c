@@ -192,6 +192,11 @@ static void failures_are_explained(void **state)
 		  "where it is)" },
 		{ "ERROR: Invalid requirement: '!!'\nHint: x\n",
 		  "Invalid requirement: '!!'" },
+		{ "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES.\n    x==1 from "
+		  "https://example.com/x.whl:\n        Expected sha256 aa\n",
+		  "THESE PACKAGES DO NOT MATCH THE HASHES. x==1 from "
+		  "https://example.com/x.whl" },
+		{ "ERROR: \n    ", " " },
 		{ "Traceback\nMemoryError\n\n", "MemoryError" },
 		{ "", "it says nothing" },
 	};
