@@ -433,11 +433,30 @@ static int insert_code(struct template_reader *r, const struct template_subject 
 
 /* ---- resources ---- */
 
+static bool is_image(const struct template_subject *s)
+{
+	return str_eq(template_literal(yaml_get(s->properties, "PackageType")), "Image");
+}
+
 static bool is_inline(const struct template_subject *s)
 {
 	return yaml_get(s->properties, "InlineCode") ||
-	       yaml_get(s->properties, "ImageUri") ||
-	       str_eq(template_literal(yaml_get(s->properties, "PackageType")), "Image");
+	       yaml_get(s->properties, "ImageUri") || is_image(s);
+}
+
+/* Without its name, SAM would build and push what the Metadata tell of. */
+static int check_image(struct template_reader *r, const struct template_subject *s,
+		       const struct template_rule *rule)
+{
+	if (rule->form != FORM_URI || !is_image(s) ||
+	    yaml_get(s->properties, "ImageUri") ||
+	    yaml_get(s->properties, "Fn::Transform"))
+		return 0;
+	return template_fail(
+		r, s->properties,
+		"%s: images are not built here: push one to ECR, and name it "
+		"by ImageUri",
+		s->id);
 }
 
 int template_read_code(struct template_reader *r, const struct template_subject *s,
@@ -447,6 +466,8 @@ int template_read_code(struct template_reader *r, const struct template_subject 
 	const struct yaml_pair *pair = own;
 	struct place place;
 
+	if (check_image(r, s, rule) < 0)
+		return -1;
 	/* What is included may bring code in. */
 	if (is_inline(s) || (!own && yaml_get(s->properties, "Fn::Transform")))
 		return 0;
