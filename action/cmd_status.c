@@ -209,6 +209,35 @@ static bool is_asked_for(const struct options *o, const char *only, const char *
 	return only && str_eq(only, name);
 }
 
+/* What is asked for must be in the file: nothing said of it would pass for all being well. */
+static int check_asked(const struct options *o, const struct config *config,
+		       struct error *err)
+{
+	CLEANUP(buf) struct buf sites = BUF_INIT(512);
+	CLEANUP(buf) struct buf backends = BUF_INIT(512);
+	bool site = !o->site, backend = !o->backend;
+
+	for (size_t i = 0; i < config->sites.len; i++) {
+		const char *name = config->sites.items[i].name;
+
+		buf_printf(&sites, "%s%s", i ? ", " : "; there are: ", name);
+		site = site || str_eq(name, o->site);
+	}
+	for (size_t i = 0; i < config->backends.len; i++) {
+		const char *name = config->backends.items[i].name;
+
+		buf_printf(&backends, "%s%s", i ? ", " : "; there are: ", name);
+		backend = backend || str_eq(name, o->backend);
+	}
+	if (!site)
+		return error_set(err, ERR_CONFIG, "there is no site \"%s\"%s", o->site,
+				 sites.data);
+	if (!backend)
+		return error_set(err, ERR_CONFIG, "there is no backend \"%s\"%s",
+				 o->backend, backends.data);
+	return 0;
+}
+
 static int status_of(const struct cmd_context *c, const struct config *config,
 		     const struct backends *b, struct error *err)
 {
@@ -240,7 +269,8 @@ static int status_all(const struct cmd_context *c, struct repo *repo,
 	struct backends backends = { .works = NULL };
 	int rc = -1;
 
-	if (settings_load(settings, c->options, c->github, repo, c->env, err) < 0)
+	if (settings_load(settings, c->options, c->github, repo, c->env, err) < 0 ||
+	    check_asked(c->options, &settings->config, err) < 0)
 		return -1;
 	options.region = settings->region;
 	if (cloud_open(cloud, &options, err) < 0)

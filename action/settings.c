@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "core/config_rules.h"
 #include "io/fs.h"
+#include "run/tree.h"
 
 enum { CONFIG_MAX = 1 << 20 };
 
@@ -52,18 +53,23 @@ static void find_ref(struct settings *s, const struct github *g, struct repo *re
 /* 1: read; 0: there is none, and *err is clear; -1: it is there and cannot be read, which must
  * not pass for "none". */
 
+/* What leads out of the repository ("../crc.yml", a link) the commit does not have either. */
 static int read_committed(const struct settings *s, struct repo *repo, const char *path,
 			  struct buf *out, struct error *err)
 {
-	struct repo_item item;
+	CLEANUP(arena) struct arena arena = ARENA_INIT;
+	const struct tree tree = { .repo = repo, .commit = s->head };
+	struct tree_item item = { .path = "" };
 
-	if (repo_lookup(repo, &s->head, path, &item, err) < 0) {
-		if (err->code != ERR_NOT_FOUND)
+	if (tree_find(&tree, path, &arena, &item, err) < 0) {
+		if (err->code != ERR_NOT_FOUND && err->code != ERR_UNSUPPORTED)
 			return -1;
 		error_clear(err);
 		return 0;
 	}
-	return repo_blob(repo, &item.id, path, out, err) < 0 ? -1 : 1;
+	if (item.is_folder)
+		return error_set(err, ERR_CONFIG, "a folder, and no file");
+	return tree_read(&tree, item.path, &item.id, out, err) < 0 ? -1 : 1;
 }
 
 static int read_disk(struct repo *repo, const char *path, struct buf *out,
@@ -100,7 +106,7 @@ static int read_config(struct settings *s, const struct options *o, struct repo 
 	}
 	if (found == 0 && o->config)
 		return error_set(
-			err, ERR_NOT_FOUND,
+			err, ERR_CONFIG,
 			"configuration %s: neither in the commit nor on the disk", path);
 	return found < 0 ? error_wrap(err, "configuration %s", path) : found;
 }

@@ -213,7 +213,9 @@ static bool explain_network(const char *said, struct buf *out)
 	char words[WORDS_MOST];
 
 	for (size_t i = 0; i < sizeof(signs) / sizeof(*signs); i++) {
-		if (!words_after(said, signs[i], NULL, words))
+		/* "[Errno 28] No space left on device" is of this machine. */
+		if (!words_after(said, signs[i], NULL, words) ||
+		    str_starts(words, "[Errno "))
 			continue;
 		buf_printf(out,
 			   "the package index could not be reached: %.300s (PIP_* "
@@ -234,6 +236,21 @@ static void explain_wheel(const struct pip_target *t, const char *what,
 	buf_str(out, ": pin another version, or use a `build:` command");
 }
 
+/* Of hashes that do not match, and the like, an indented line says which package it is. */
+static void add_detail(const char *said, const char *line, struct buf *out)
+{
+	const char *at = strstr(said, line);
+	size_t n;
+
+	at += strcspn(at, "\n");
+	if (!str_starts(at, "\n    "))
+		return;
+	at += strspn(at, "\n ");
+	n = strcspn(at, "\r\n");
+	n -= n && at[n - 1] == ':';
+	buf_printf(out, " %.*s", (int)(n < WORDS_MOST ? n : WORDS_MOST - 1), at);
+}
+
 static void explain_otherwise(const char *said, struct buf *out)
 {
 	char words[WORDS_MOST];
@@ -243,6 +260,7 @@ static void explain_otherwise(const char *said, struct buf *out)
 	if (words_after(said, "ERROR: ", NULL, words) ||
 	    words_after(said, "error: ", NULL, words)) {
 		buf_str(out, words);
+		add_detail(said, words, out);
 		return;
 	}
 	while (n && strchr(" \r\n", said[n - 1]))

@@ -8,20 +8,30 @@
 
 /* ---- references that are refused ---- */
 
+/* The first local file that the way of a refusal leads to, or NULL. */
+static const struct yaml_node *find_local(struct arena *arena,
+					  const struct yaml_node *node, const char *path)
+{
+	size_t n = strcspn(path, ".");
+	const char *rest = path + n + (path[n] == '.');
+	const struct yaml_node *found = NULL;
+
+	if (!node || !*path)
+		return template_local(node);
+	if (*path != '*')
+		return find_local(arena, yaml_get(node, arena_strndup(arena, path, n)),
+				  rest);
+	for (size_t i = 0; node->kind == YAML_MAPPING && !found && i < node->len; i++)
+		found = find_local(arena, node->pairs[i].value, rest);
+	return found;
+}
+
 static int refuse_local(struct template_reader *r, const struct template_subject *s,
 			const struct template_refusal *refusal)
 {
-	const struct yaml_node *node = s->properties;
-	const char *path = refusal->path;
+	const struct yaml_node *node = find_local(&r->t->arena, s->properties,
+						  refusal->path);
 
-	while (node && *path) {
-		size_t n = strcspn(path, ".");
-		char *name = arena_strndup(&r->t->arena, path, n);
-
-		node = yaml_get(node, name);
-		path += n + (path[n] == '.');
-	}
-	node = template_local(node);
 	if (!node)
 		return 0;
 	return template_fail(
@@ -29,6 +39,26 @@ static int refuse_local(struct template_reader *r, const struct template_subject
 		"%s: %s \"%s\" is a local file, and crc uploads the code of functions "
 		"and layers only: put it into S3, or inline",
 		s->id, refusal->path, node->text);
+}
+
+static int refuse_locals(struct template_reader *r, const struct template_subject *s,
+			 const char *type)
+{
+	const struct template_refusal *refusal = NULL;
+
+	while ((refusal = template_refusal_of(type, refusal)))
+		if (refuse_local(r, s, refusal) < 0)
+			return -1;
+	return 0;
+}
+
+/* What SAM takes for all resources of a kind. */
+static int refuse_globals(struct template_reader *r)
+{
+	const struct yaml_node *globals = yaml_get(r->root, "Globals");
+	const struct template_subject s = { "Globals", globals, globals };
+
+	return refuse_locals(r, &s, TEMPLATE_GLOBALS);
 }
 
 static int refuse_include(struct template_reader *r, const struct yaml_node *transform)
@@ -79,16 +109,12 @@ static int read_resource(struct template_reader *r, const char *id,
 	const char *type = template_literal(yaml_get(node, "Type"));
 	const struct template_subject s = { id, node, yaml_get(node, "Properties") };
 	const struct template_rule *rule = type ? template_rule_of(type) : NULL;
-	const struct template_refusal *refusal = NULL;
 
 	if (!type)
 		return 0;
 	if (rule && template_read_code(r, &s, rule) < 0)
 		return -1;
-	while ((refusal = template_refusal_of(type, refusal)))
-		if (refuse_local(r, &s, refusal) < 0)
-			return -1;
-	return 0;
+	return refuse_locals(r, &s, type);
 }
 
 static int read_resources(struct template_reader *r, const struct yaml_node *resources);
@@ -171,7 +197,7 @@ int template_parse(struct template *t, const char *name, const char *text, size_
 	r.globals = yaml_get(yaml_get(r.root, "Globals"), "Function");
 	read_parameters(&r);
 	t->outputs = yaml_get(r.root, "Outputs");
-	if (read_resources(&r, resources) < 0 ||
+	if (read_resources(&r, resources) < 0 || refuse_globals(&r) < 0 ||
 	    refuse_included(&r, yaml_get(r.root, "Transform")) < 0 ||
 	    refuse_includes(&r, r.root) < 0)
 		return -1;

@@ -51,12 +51,22 @@ struct template_parameter {
 
 VEC_DEFINE(template_parameters, struct template_parameter);
 
+/* What the stack's parameter is set to. NULL: that is not known yet. */
+struct template_setting {
+	const char *name;
+	const char *value;
+};
+
+VEC_DEFINE(template_settings, struct template_setting);
+
 struct yaml_node;
 
 struct template
 {
 	bool is_built; /* set before parsing: a command makes the folders, so that build
 	                * methods which are not done here may be named */
+	const struct template_settings *settings; /* likewise; borrowed; they go before
+	                                           * defaults. NULL: none */
 	struct arena arena;
 	const char *name; /* for messages */
 	const char *text; /* borrowed */

@@ -77,17 +77,26 @@ const struct yaml_node *template_local(const struct yaml_node *value)
 	return local ? local : template_local(list->items[2]);
 }
 
-/* The default of the parameter that a !Ref names, or the literal. */
+/* What a parameter is, as far as can be told without a look at the stack. */
+static const char *parameter(const struct template_reader *r, const char *name)
+{
+	const struct template_settings *settings = r->t->settings;
+	const struct yaml_node *parameters = yaml_get(r->root, "Parameters");
+
+	for (size_t i = 0; settings && i < settings->len; i++)
+		if (str_eq(settings->items[i].name, name))
+			return settings->items[i].value;
+	return template_literal(yaml_get(yaml_get(parameters, name), "Default"));
+}
+
+/* The parameter that a !Ref names, or the literal. */
 static const char *resolved(const struct template_reader *r, const struct yaml_node *node)
 {
-	const struct yaml_node *parameters = yaml_get(r->root, "Parameters");
 	const char *name = template_literal(yaml_get(node, "Ref"));
 
 	if (node && node->kind == YAML_SCALAR && str_eq(node->tag, "!Ref"))
 		name = node->text;
-	if (!name)
-		return template_literal(node);
-	return template_literal(yaml_get(yaml_get(parameters, name), "Default"));
+	return name ? parameter(r, name) : template_literal(node);
 }
 
 static const struct yaml_node *property(const struct template_reader *r,
@@ -243,6 +252,26 @@ static const char *path_of(struct template_reader *r, const struct yaml_node *no
 	return n ? arena_strndup(&r->t->arena, node->text, n) : ".";
 }
 
+/* What SAM makes of a folder before it is uploaded: of a layer's always something else, as its
+ * files go below python/, nodejs/, ... Archives and what is in S3 it takes as they are. */
+static int check_build_method(struct template_reader *r, const struct template_subject *s,
+			      const struct template_code *code)
+{
+	const struct yaml_node *method = yaml_get(yaml_get(s->node, "Metadata"),
+						  "BuildMethod");
+	const char *text = template_literal(method);
+	bool layer = code->kind == TEMPLATE_LAYER;
+
+	if (r->t->is_built || !text || str_ends(code->path, ".zip") ||
+	    (!layer && str_starts(text, "python")))
+		return 0;
+	return template_fail(r, method,
+			     "%s: the build method \"%s\"%s is not done here: make the "
+			     "folder with `build:` in crc.yml%s",
+			     s->id, text, layer ? " of a layer" : "",
+			     layer ? ", or leave BuildMethod out if it is ready" : "");
+}
+
 static int replace_code(struct template_reader *r, const struct template_subject *s,
 			const struct template_rule *rule, const struct place *place)
 {
@@ -250,6 +279,8 @@ static int replace_code(struct template_reader *r, const struct template_subject
 	const struct yaml_node *node = place->node;
 
 	code.path = path_of(r, node);
+	if (check_build_method(r, s, &code) < 0)
+		return -1;
 	code.line = node->line;
 	code.column = node->column;
 	set_span(&code, place, r->t->text);
@@ -382,6 +413,8 @@ static int insert_code(struct template_reader *r, const struct template_subject 
 		return template_fail(r, s->node, "%s has no %s: write it (\"%s: .\")",
 				     s->id, rule->property, rule->property);
 	code.path = ".";
+	if (check_build_method(r, s, &code) < 0)
+		return -1;
 	code.line = first->line;
 	code.column = first->column;
 	code.start = code.end = first->from;
@@ -400,25 +433,30 @@ static int insert_code(struct template_reader *r, const struct template_subject 
 
 /* ---- resources ---- */
 
+static bool is_image(const struct template_subject *s)
+{
+	return str_eq(template_literal(yaml_get(s->properties, "PackageType")), "Image");
+}
+
 static bool is_inline(const struct template_subject *s)
 {
 	return yaml_get(s->properties, "InlineCode") ||
-	       yaml_get(s->properties, "ImageUri") ||
-	       str_eq(template_literal(yaml_get(s->properties, "PackageType")), "Image");
+	       yaml_get(s->properties, "ImageUri") || is_image(s);
 }
 
-static int check_build_method(struct template_reader *r, const struct template_subject *s)
+/* Without its name, SAM would build and push what the Metadata tell of. */
+static int check_image(struct template_reader *r, const struct template_subject *s,
+		       const struct template_rule *rule)
 {
-	const struct yaml_node *method = yaml_get(yaml_get(s->node, "Metadata"),
-						  "BuildMethod");
-	const char *text = template_literal(method);
-
-	if (r->t->is_built || !text || str_starts(text, "python"))
+	if (rule->form != FORM_URI || !is_image(s) ||
+	    yaml_get(s->properties, "ImageUri") ||
+	    yaml_get(s->properties, "Fn::Transform"))
 		return 0;
-	return template_fail(r, method,
-			     "%s: the build method \"%s\" is not done here: make the "
-			     "folder with `build:` in crc.yml",
-			     s->id, text);
+	return template_fail(
+		r, s->properties,
+		"%s: images are not built here: push one to ECR, and name it "
+		"by ImageUri",
+		s->id);
 }
 
 int template_read_code(struct template_reader *r, const struct template_subject *s,
@@ -428,11 +466,11 @@ int template_read_code(struct template_reader *r, const struct template_subject 
 	const struct yaml_pair *pair = own;
 	struct place place;
 
+	if (check_image(r, s, rule) < 0)
+		return -1;
 	/* What is included may bring code in. */
 	if (is_inline(s) || (!own && yaml_get(s->properties, "Fn::Transform")))
 		return 0;
-	if (check_build_method(r, s) < 0)
-		return -1;
 	if (!own && rule->has_globals)
 		pair = yaml_find(r->globals, rule->property);
 	if (!pair)

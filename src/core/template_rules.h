@@ -18,8 +18,11 @@ struct template_rule {
 /* A property that may name a local file which is not deployed from here. */
 struct template_refusal {
 	const char *type;
-	const char *path; /* within Properties, parts apart by dots */
+	const char *path; /* within Properties, parts apart by dots; "*" is any key */
 };
+
+/* In place of a type: the refusals of what stands in the template's Globals. */
+#define TEMPLATE_GLOBALS "Globals"
 
 /* NULL: the type has no code. */
 const struct template_rule *template_rule_of(const char *type);

@@ -303,9 +303,11 @@ static int settle_requirements(struct code *c, struct error *err)
 		return 0;
 	if (!o->runtime)
 		return error_set(err, ERR_CONFIG,
-				 "%s/requirements.txt is there, and which Python to "
-				 "install for is not known: write `Runtime` out in the "
-				 "template, or use a `build:` command",
+				 "%s/requirements.txt is there, and for which Python and "
+				 "processor to install is not known: write `Runtime` "
+				 "and `Architectures` out in the template, the same "
+				 "where functions share the line, or use a `build:` "
+				 "command",
 				 path_of(c));
 	c->has_requirements = true;
 	return pip_target_of(&target, o->runtime, o->architecture, err);

@@ -77,8 +77,10 @@ static int check_line(const struct reading *r, const struct requirement *line,
 {
 	struct code_needs *needs = r->needs;
 
-	if (requirement_installs(line)) {
-		if (!requirement_is_in_runtime(line) && line->kind != REQUIREMENT_FILE)
+	/* A file of the folder's is read in its turn: what it names is what counts. */
+	if (requirement_installs(line) &&
+	    (line->kind != REQUIREMENT_FILE || requirement_is_remote(line->text))) {
+		if (!requirement_is_in_runtime(line))
 			needs->only_runtimes = false;
 		needs->anything = true;
 	}

@@ -60,7 +60,10 @@ static int make_folder(struct install *in, struct error *err)
 {
 	const char *temp = process_env_get(in->code->options.env, "TMPDIR");
 
-	if (fs_make_temp(str_empty(temp) ? "/tmp" : temp, &in->folder, err) < 0 ||
+	/* pip runs in a folder below, from where a relative path leads elsewhere. */
+	if (!temp || *temp != '/')
+		temp = "/tmp";
+	if (fs_make_temp(temp, &in->folder, err) < 0 ||
 	    fs_make_folders(in_folder(in, "source"), err) < 0)
 		return -1;
 	return 0;

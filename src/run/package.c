@@ -17,6 +17,7 @@ void package_release(struct package *p)
 	free(p->codes);
 	free(p->code_of);
 	template_release(&p->template);
+	template_settings_release(&p->settings);
 	buf_release(&p->text);
 	arena_release(&p->arena);
 	*p = (struct package){ .text = BUF_INIT(TEMPLATE_BYTES),
@@ -86,7 +87,14 @@ static int read_template(struct package *p, struct error *err)
 					 path);
 		return -1;
 	}
+	for (size_t i = 0; i < b->parameters.len; i++)
+		template_settings_push(&p->settings,
+				       (struct template_setting){
+					       b->parameters.items[i].name,
+					       value_text(&b->parameters.items[i].value),
+				       });
 	p->template.is_built = b->build != NULL;
+	p->template.settings = &p->settings;
 	return template_parse(&p->template, path, p->text.data, p->text.len, err);
 }
 

@@ -25,8 +25,9 @@ struct package_options {
 struct package {
 	struct package_options options;
 	struct arena arena;
-	enum source_kind kind; /* of the template: COMMIT or WORKTREE */
-	struct buf text;       /* the template as it is in the repository */
+	enum source_kind kind;             /* of the template: COMMIT or WORKTREE */
+	struct buf text;                   /* the template as it is in the repository */
+	struct template_settings settings; /* the backend's parameters */
 	struct template template;
 	struct code *codes; /* owned; each folder (with runtime, architecture) once */
 	size_t n_codes;

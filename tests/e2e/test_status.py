@@ -146,3 +146,13 @@ def test_without_a_bucket(world):
     world.repo.commit(SITE)
     run = world.run_bare("status")
     assert run.status == 2 and "give --bucket" in run.err
+
+
+def test_what_is_not_in_the_file(world):
+    """Silence would pass for nothing being wrong."""
+    world.repo.commit({**SITE, "crc.yml": f"sites:\n  a: {{path: website, bucket: {world.bucket}}}\n"
+                                          "backends:\n  x: {path: x, stack: x}\n"})
+    for kind, name in (("site", "a"), ("backend", "x")):
+        run = world.run_bare("status", f"--{kind}", "b")
+        assert run.status == 2 and run.requests == [], run
+        assert f'there is no {kind} "b"; there are: {name}' in run.err

@@ -507,7 +507,7 @@ static void requirements_are_looked_at(void **state)
 		{ "echo tiny > fn/requirements.txt", NULL, true, "none" },
 		{ "echo '# tiny' > fn/requirements.txt", NULL, false, "none" },
 		{ "echo tiny > fn/requirements.txt", NULL, false,
-		  "fn/requirements.txt is there, and which Python to install for is not "
+		  "fn/requirements.txt is there, and for which Python and processor to install is not "
 		  "known" },
 		{ "echo tiny > fn/requirements.txt", "python2.7", false,
 		  "for the runtime \"python2.7\"" },
@@ -523,6 +523,12 @@ static void requirements_are_looked_at(void **state)
 		  false, "would be built here (--no-binary)" },
 		{ "echo '-r base.txt' > fn/requirements.txt", "python3.13", false,
 		  "requirements.txt:1: \"base.txt\" is not there" },
+		{ "echo '-r base.txt' > fn/requirements.txt; echo '# x' > fn/base.txt",
+		  "python3.13", false, "none" },
+		{ "echo '-r base.txt' > fn/requirements.txt; echo x > fn/base.txt",
+		  "python3.13", false, "pip" },
+		{ "echo '-r https://example.com/r.txt' > fn/requirements.txt",
+		  "python3.13", false, "pip" },
 		{ "echo '-r ../base.txt' > fn/requirements.txt; touch base.txt",
 		  "python3.13", false, "is outside of the function's folder" },
 		{ "mkdir fn/r; echo '-r r/a.txt' > fn/requirements.txt; "
@@ -605,6 +611,30 @@ static void list_archive(struct fixture *f, const struct buf *zip, struct buf *o
 	    "python3 -c 'import zipfile\n"
 	    "for i in zipfile.ZipFile(\"out.zip\").infolist():\n"
 	    "  print(i.filename, oct(i.external_attr >> 16 & 0o777)[2:])'");
+}
+
+/* pip runs in another folder, and would install into one below that. */
+static void a_relative_temporary_folder_is_not_taken(void **state)
+{
+	struct fixture *f = *state;
+	CLEANUP(buf) struct buf zip = BUF_INIT(1 << 20);
+	CLEANUP(buf) struct buf names = BUF_INIT(1 << 16);
+	char **env;
+	int rc;
+
+	commit(f, "mkdir fn; echo 1 > fn/app.py; echo tiny > fn/requirements.txt");
+	fake_python(f, "python3.13", "mkdir -p $target; echo 2 > $target/tiny.py");
+	must_open(f);
+	run(&f->sandbox, ".", NULL, "mkdir -p rel");
+	env = process_env_set(only_ours(f), "TMPDIR", "rel");
+	f->code.options.env = env;
+	rc = code_zip(&f->code, &zip, &f->err);
+	f->code.options.env = NULL;
+	process_env_free(env);
+	assert_int_equal(rc, 0);
+	list_archive(f, &zip, &names);
+	assert_string_equal(names.data,
+			    "app.py 644\nrequirements.txt 644\ntiny.py 644\n");
 }
 
 static void what_pip_installs_is_packed(void **state)
@@ -748,6 +778,7 @@ int main(void)
 		CASE(what_lambda_would_not_unpack_is_refused),
 		CASE(requirements_are_looked_at),
 		CASE(what_pip_installs_is_packed),
+		CASE(a_relative_temporary_folder_is_not_taken),
 		CASE(pip_sees_the_folder_where_it_is_asked_for),
 		CASE(any_python_will_do),
 		CASE(a_failure_of_pip_is_explained),

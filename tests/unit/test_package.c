@@ -153,6 +153,40 @@ static void set_parameter(struct fixture *f, const char *name, unsigned line)
 	parameter_list_push(&f->backend->parameters, p);
 }
 
+/* What is installed is for the machine that the stack is going to have. */
+static void parameters_go_before_their_defaults(void **state)
+{
+	struct fixture *f = *state;
+	struct value value = { .kind = VALUE_LITERAL, .text = "arm64" };
+	const struct code_options *o;
+
+	commit(f, "mkdir -p backend/src; echo tiny > backend/src/requirements.txt; "
+		  "cat > backend/template.yaml <<'END'\n"
+		  "Parameters:\n  Cpu: {Type: String, Default: x86_64}\n"
+		  "  Py: {Type: String, Default: python3.12}\n"
+		  "Resources:\n  A:\n    Type: AWS::Serverless::Function\n"
+		  "    Properties: {CodeUri: src, Runtime: !Ref Py, "
+		  "Architectures: [!Ref Cpu]}\nEND\n");
+	must_open(f);
+	o = &f->package.codes[0].options;
+	assert_string_equal(o->architecture, "x86_64");
+	parameter_list_push(&f->backend->parameters, (struct parameter){ "Cpu", value });
+	must_open(f);
+	o = &f->package.codes[0].options;
+	assert_string_equal(o->architecture, "arm64");
+	assert_string_equal(o->runtime, "python3.12");
+	/* An output of a stack that has yet to deploy. */
+	value = (struct value){ .kind = VALUE_OUTPUT, .text = "Py", .backend = "other" };
+	parameter_list_push(&f->backend->parameters, (struct parameter){ "Py", value });
+	assert_refused(f, ERR_CONFIG,
+		       "which Python and processor to install is not known");
+	/* The runtime is written out, and yet nobody knows. */
+	f->backend->parameters.len = 0;
+	commit(f, "sed -i 's/!Ref Cpu/!If [Arm, arm64, x86_64]/; s/!Ref Py/python3.12/' "
+		  "backend/template.yaml");
+	assert_refused(f, ERR_CONFIG, "write `Runtime` and `Architectures` out");
+}
+
 static void parameters_must_be_declared(void **state)
 {
 	struct fixture *f = *state;
@@ -252,6 +286,7 @@ int main(void)
 		CASE(each_content_is_opened_once),
 		CASE(the_template_is_spliced),
 		CASE(parameters_must_be_declared),
+		CASE(parameters_go_before_their_defaults),
 		CASE(what_is_wrong_is_told_with_its_place),
 		CASE(a_build_takes_the_work_tree),
 		CASE(a_template_at_the_top_means_its_folder),

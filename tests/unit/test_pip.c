@@ -181,8 +181,22 @@ static void failures_are_explained(void **state)
 		  "'Refused': /simple/x/\nERROR: No matching distribution found for x\n",
 		  "the package index could not be reached: 'Refused': /simple/x/ (PIP_* "
 		  "variables and pip.conf say where it is)" },
+		{ "ERROR: Could not install packages due to an OSError: [Errno 28] No "
+		  "space left on device\n\n",
+		  "Could not install packages due to an OSError: [Errno 28] No space "
+		  "left on device" },
+		{ "ERROR: Could not install packages due to an OSError: "
+		  "HTTPSConnectionPool(host='x', port=443): Max retries exceeded\n",
+		  "the package index could not be reached: HTTPSConnectionPool(host='x', "
+		  "port=443): Max retries exceeded (PIP_* variables and pip.conf say "
+		  "where it is)" },
 		{ "ERROR: Invalid requirement: '!!'\nHint: x\n",
 		  "Invalid requirement: '!!'" },
+		{ "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES.\n    x==1 from "
+		  "https://example.com/x.whl:\n        Expected sha256 aa\n",
+		  "THESE PACKAGES DO NOT MATCH THE HASHES. x==1 from "
+		  "https://example.com/x.whl" },
+		{ "ERROR: \n    ", " " },
 		{ "Traceback\nMemoryError\n\n", "MemoryError" },
 		{ "", "it says nothing" },
 	};

@@ -389,7 +389,22 @@ static void test_settings__a_file_on_the_disk(void **state)
 	load_well(&l, "k/one", "");
 	assert_string_equal(site(&l, 0)->name, "one");
 	unload(&l);
-	assert_refused("k", "--config none.yml", ERR_NOT_FOUND,
+	/* What the commit has is its file, however its name leads there. */
+	run(*state, "k", NULL,
+	    "mkdir conf && mv crc.yml conf/a.yml && ln -s a.yml conf/b.yml && "
+	    "ln -s conf/b.yml crc.yml && git add . && git commit -qm links && "
+	    "echo broken > conf/a.yml");
+	load_well(&l, "k", "");
+	assert_string_equal(site(&l, 0)->name, "one");
+	assert_null(l.settings.source_note);
+	unload(&l);
+	assert_refused("k", "--config conf/", ERR_CONFIG,
+		       "configuration conf/: a folder, and no file");
+	run(*state, "k", NULL, "ln -s ../../outside.yml conf/c.yml && git add .");
+	load_well(&l, "k", "--config conf/c.yml");
+	assert_non_null(strstr(l.settings.source_note, "not committed"));
+	unload(&l);
+	assert_refused("k", "--config none.yml", ERR_CONFIG,
 		       "configuration none.yml: neither in the commit nor on the disk");
 	{
 		CLEANUP(buf) struct buf words = BUF_INIT(4096);
