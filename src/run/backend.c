@@ -381,86 +381,9 @@ int backend_prepare(struct backend_work *b, const char **waits_for, struct error
 
 /* Describing */
 
-struct counting {
-	struct arena *arena;
-	const char *folder; /* that is gone through, from the repository's top */
-	size_t n;
-	const char *first;
-};
-
-static int count_file(void *ctx, const struct repo_item *before,
-		      const struct repo_item *after, struct error *err)
-{
-	struct counting *c = ctx;
-
-	(void)err;
-	if (!c->n++)
-		c->first = arena_printf(c->arena, "%s%s%s", c->folder,
-					*c->folder ? "/" : "",
-					(after ? after : before)->path);
-	return 0;
-}
-
-static bool same_file(struct backend_work *b, const struct oid *base, const char *path)
-{
-	struct repo_item before;
-	struct repo_item after;
-	struct error err = ERROR_INIT;
-	bool was = repo_lookup(b->options->repo, base, path, &before, &err) == 0;
-	bool is = repo_lookup(b->options->repo, b->options->commit, path, &after, &err) ==
-		  0;
-
-	return was == is &&
-	       (!was || (oid_equal(&before.id, &after.id) && before.mode == after.mode));
-}
-
-static int count_below(struct backend_work *b, const struct oid *base, const char *path,
-		       struct counting *c, struct error *err)
-{
-	const struct repo_diff_visitor visitor = { NULL, count_file, c };
-	struct repo_item item;
-	struct error ignored = ERROR_INIT;
-	bool is_folder = repo_lookup(b->options->repo, b->options->commit, path, &item,
-				     &ignored) == 0 &&
-			 item.mode == REPO_FOLDER;
-
-	c->folder = path;
-	if (is_folder)
-		return repo_diff(b->options->repo, base, b->options->commit, path,
-				 &visitor, err);
-	if (!same_file(b, base, path) && !c->n++)
-		c->first = path;
-	return 0;
-}
-
-static bool is_below(const char *path, const char *folder)
-{
-	size_t n = strlen(folder);
-
-	return !n || (str_starts(path, folder) && (path[n] == '/' || !path[n]));
-}
-
-/* The backend's folder, and code that its template names elsewhere. */
-static int count_changes(struct backend_work *b, const struct oid *base,
-			 struct counting *c, struct error *err)
-{
-	const char *folder = b->backend->path;
-
-	if (count_below(b, base, folder, c, err) < 0)
-		return -1;
-	for (size_t i = 0; b->has_package && i < b->package.n_codes; i++) {
-		const char *path = b->package.codes[i].options.path;
-
-		if (!is_below(path, folder) && count_below(b, base, path, c, err) < 0)
-			return -1;
-	}
-	return 0;
-}
-
 int backend_describe(struct backend_work *b, const struct oid *base,
 		     const char *waits_for, struct backend_input *out, struct error *err)
 {
-	struct counting c = { &b->arena, "", 0, NULL };
 	bool offline = !b->options->aws;
 
 	*out = (struct backend_input){
@@ -487,9 +410,5 @@ int backend_describe(struct backend_work *b, const struct oid *base,
 	};
 	if (!offline || !base)
 		return 0;
-	if (count_changes(b, base, &c, err) < 0)
-		return error_wrap(err, "backend %s", b->backend->name);
-	out->files_changed = c.n;
-	out->first_changed = c.first;
-	return 0;
+	return backend_count_changes(b, base, out, err);
 }

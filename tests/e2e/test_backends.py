@@ -316,6 +316,30 @@ def test_a_wheel_that_is_not_there(api):
     assert api.stack is None and api.world.keys() == {}
 
 
+@pytest.mark.parametrize("change", [
+    {"shared/app.py": code("two")}, {"twin/app.py": code("two")},
+    {"lib/util.py": "UTIL = 2\n"}, {"shared/app.py": None}])
+def test_offline_code_beside_the_backend_counts(api, change):
+    """In folders that the template names, each of two with the same files, and behind links."""
+    text = TEMPLATE.format(days=7).replace("CodeUri: counter/", "CodeUri: ../shared").replace(
+        "Outputs:", """  Twin:
+    Type: AWS::Serverless::Function
+    Properties: {CodeUri: ../twin, Handler: app.handler, Runtime: python3.12}
+Outputs:""")
+    same = {"shared/more.py": "", "twin/more.py": "", "shared/app.py": code("one"),
+            "twin/app.py": code("one"), "lib/util.py": "UTIL = 1\n"}
+    api.commit(**{"api/template.yaml": text, **same})
+    for folder in ("shared", "twin"):
+        (api.repo.path / folder / "util.py").symlink_to("../lib/util.py")
+    api.commit(**{"api/template.yaml": text, **same})
+    api.repo.commit({"other/file": "no matter"})
+    run = api.run("--offline")
+    assert run.plan["backends"][0]["verdict"] == "unchanged"
+    api.repo.commit(change)
+    [found] = api.run("--offline").plan["backends"]
+    assert (found["verdict"], found["why"]) == ("deploy", f"{next(iter(change))} changed")
+
+
 # --- functions ---------------------------------------------------------------------------------
 
 
