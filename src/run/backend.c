@@ -381,6 +381,13 @@ int backend_prepare(struct backend_work *b, const char **waits_for, struct error
 
 /* Describing */
 
+/* What is live is what the last change that succeeded has made of it: one that was rolled back
+ * has left what was before. */
+static bool is_good(const char *status)
+{
+	return status && (cfn_is_success(status) || cfn_state_of(status) == CFN_STEADY);
+}
+
 int backend_describe(struct backend_work *b, const struct oid *base,
 		     const char *waits_for, struct backend_input *out, struct error *err)
 {
@@ -397,7 +404,7 @@ int backend_describe(struct backend_work *b, const struct oid *base,
 		.text = b->text.data,
 		.live_text = b->live_text ? b->live_text : "",
 		.status = b->stack.status,
-		.status_is_good = b->stack.status && cfn_is_success(b->stack.status),
+		.status_is_good = is_good(b->stack.status),
 		.parameters = b->parameters,
 		.n_parameters = b->parameters ? b->backend->parameters.len : 0,
 		.drifted = &b->drifted,

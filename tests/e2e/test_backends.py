@@ -149,6 +149,17 @@ def test_a_failed_update_is_rolled_back_and_the_site_stays(live):
     live.world.check_edge()
 
 
+def test_a_failed_update_that_is_taken_back(live):
+    """What was rolled back has left what the commit before holds: there is nothing to do, ever."""
+    live.cloud.fail_next(live.name, "Logs", "No such retention")
+    live.deploy(days=14, status=1)
+    assert live.stack["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    run = live.deploy()
+    assert run.plan["backends"][0]["verdict"] == "unchanged"
+    assert "CreateChangeSet" not in run.operations
+    assert live.run().verdict == "nothing-to-do"
+
+
 def test_a_failed_create_says_how_to_go_on(api):
     api.cloud.fail_next(api.name, "Logs", "No room")
     run = api.deploy(status=1)
