@@ -218,7 +218,10 @@ static int deploy_backend(void *ctx, size_t i, const struct watch *watch,
 	struct deploy *d = ctx;
 	struct backend_work *b = deploy_backend_of(d, &o->plan.backends.items[i]);
 
-	return backend_deploy(b, watch, o, err);
+	if (backend_deploy(b, watch, o, err) < 0)
+		return -1;
+	b->deployed = true;
+	return 0;
 }
 
 static bool outputs_moved(void *ctx)

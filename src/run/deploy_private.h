@@ -1,6 +1,6 @@
 /* deploy_private.h - what the parts of deploy share: deploy.c (the sequence),
- * deploy_read.c (what is read before planning), deploy_backends.c and deploy_neighbours.c (what else is on the
- * distributions). */
+ * deploy_read.c (what is read before planning), deploy_backends.c, deploy_outputs.c (whether what they
+ * put out is declared) and deploy_neighbours.c (what else is on the distributions). */
 #ifndef RUN_DEPLOY_PRIVATE_H
 #define RUN_DEPLOY_PRIVATE_H
 
@@ -22,6 +22,9 @@ void deploy_forget_reading(struct deploy_site *s);
 
 /* Opens those that are deployed, and those whose outputs are needed. ERR_CONFIG. */
 int deploy_open_backends(struct deploy *d, struct error *err);
+/* ERR_CONFIG: an output is taken that the template, as it is about to deploy, does not declare;
+ * with the nearest that it does. */
+int deploy_check_declared(const struct deploy *d, struct error *err);
 bool deploy_has_wanted_backends(const struct deploy *d);
 void deploy_forget_backends(struct deploy *d);
 /* Puts the outputs that were read into the configuration. ERR_CONFIG: one is not what it

@@ -351,6 +351,58 @@ Outputs:""")
     assert (found["verdict"], found["why"]) == ("deploy", f"{next(iter(change))} changed")
 
 
+HIDDEN = """\
+Parameters:
+  Secret: {Type: String, NoEcho: true}
+  Wish: {Type: String, Default: "no"}
+Conditions:
+  IsOn: !Equals [!Ref Wish, "yes"]
+Resources:
+  Logs: {Type: AWS::Logs::LogGroup}
+Outputs:
+  Name: {Value: !Ref Logs}
+  Other: {Value: !Ref Logs, Condition: IsOn}
+"""
+TAKER = """\
+Parameters:
+  Word: {Type: String}
+Resources:
+  Group: {Type: AWS::Logs::LogGroup, Properties: {RetentionInDays: 7}}
+"""
+
+
+def two(api, output):
+    """A backend with a secret, and one that takes an output of it."""
+    more = (f"    parameters: {{Secret: very}}\n  taker:\n    path: taker\n    stack: {api.name}-taker\n"
+            f"    parameters:\n      Word: !output {output}\n")
+    api.commit(more=more, **{"api/template.yaml": HIDDEN, "taker/template.yaml": TAKER})
+    return api.config(more).splitlines()
+
+
+def test_an_output_that_is_misspelt(api):
+    lines = two(api, "api.Nmae")
+    run = api.run(status=2)
+    at = next(i for i, line in enumerate(lines, 1) if "api.Nmae" in line)
+    assert f"crc.yml:{at}:13: Word: " in run.result["error"]
+    assert 'no output "Nmae": did you mean "Name"' in run.result["error"]
+    assert not run.requests and api.stack is None and api.world.keys() == {}
+
+
+def test_an_output_that_does_not_come(api):
+    """It is declared, and its condition is not met. With a hidden parameter the backend deploys in
+    each plan, and none of them brings it."""
+    two(api, "api.Other")
+    run = api.run(status=2, timeout=60)
+    assert "Word: stack" in run.result["error"] and "no output Other" in run.result["error"]
+    assert run.operations.count("ExecuteChangeSet") == 1
+    assert api.cloud.stack(f"{api.name}-taker") is None
+    run = api.run(status=2, timeout=60)
+    assert "no output Other" in run.result["error"]
+    two(api, "api.Name")
+    api.run()
+    assert api.cloud.stack(f"{api.name}-taker")
+
+
 # --- functions ---------------------------------------------------------------------------------
 
 
