@@ -319,6 +319,8 @@ static bool is_staged(const struct deploy *d, const struct plan *plan)
 	for (size_t i = 0; i < plan->backends.len; i++)
 		if (plan->backends.items[i].verdict == BACKEND_LEFT)
 			return false;
+	if (d->bad_outputs.code)
+		return true;
 	for (size_t i = 0; i < d->n_sites; i++)
 		if (d->sites[i].waits && !d->sites[i].superseded)
 			return true;
@@ -355,6 +357,8 @@ static int make_plan(struct deploy *d, struct outcome *o, struct error *err)
 	bool online = !d->options->offline;
 
 	if (build_plan(d, &o->plan, err) < 0)
+		return -1;
+	if (online && deploy_judge_outputs(d, &o->plan, err) < 0)
 		return -1;
 	if (online && deploy_check_known(d, &o->plan, err) < 0)
 		return -1;

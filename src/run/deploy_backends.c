@@ -134,7 +134,8 @@ static const char *find_output(void *ctx, const struct value *v)
 	const struct deploy *d = ctx;
 
 	for (size_t i = 0; i < d->n_backends; i++)
-		if (str_eq(d->backends[i].backend->name, v->backend))
+		if (str_eq(d->backends[i].backend->name, v->backend) &&
+		    !d->backends[i].hidden)
 			return backend_output(&d->backends[i], v->text);
 	return NULL;
 }

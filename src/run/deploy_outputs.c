@@ -1,5 +1,5 @@
-/* Whether the outputs that are taken are declared by the templates that are about to deploy. One
- * that is not is never brought, however often they do. */
+/* Outputs that cannot be taken: those that no template declares, and those that are not what the
+ * settings may be. */
 #include "run/deploy_private.h"
 
 #include "base/mem.h"
@@ -93,4 +93,64 @@ int deploy_check_declared(const struct deploy *d, struct error *err)
 				return -1;
 	}
 	return 0;
+}
+
+/* Values that will not do */
+
+static int hide(struct deploy *d, size_t i, struct error *err)
+{
+	d->backends[i].hidden = true;
+	return deploy_resolve_outputs(d, err);
+}
+
+/* Hides each backend without whose outputs all would be well; all of them, if it takes more than
+ * one. */
+static void hide_suspects(struct deploy *d)
+{
+	bool *suspects = arena_alloc(&d->arena, (d->n_backends + 1) * sizeof(*suspects));
+	struct error ignored = ERROR_INIT; /* the first was kept */
+	bool any = false;
+
+	for (size_t i = 0; i < d->n_backends; i++) {
+		suspects[i] = hide(d, i, &ignored) == 0;
+		any |= suspects[i];
+		d->backends[i].hidden = false;
+	}
+	for (size_t i = 0; i < d->n_backends; i++)
+		d->backends[i].hidden = !any || suspects[i];
+}
+
+int deploy_take_outputs(struct deploy *d, struct error *err)
+{
+	for (size_t i = 0; i < d->n_backends; i++)
+		d->backends[i].hidden = false;
+	error_clear(&d->bad_outputs);
+	if (deploy_resolve_outputs(d, &d->bad_outputs) == 0)
+		return 0;
+	hide_suspects(d);
+	return deploy_resolve_outputs(d, err);
+}
+
+int deploy_judge_outputs(const struct deploy *d, const struct plan *plan,
+			 struct error *err)
+{
+	bool deploys = false;
+	bool mends = false;
+
+	if (!d->bad_outputs.code)
+		return 0;
+	for (size_t i = 0; i < plan->backends.len; i++) {
+		const struct plan_backend *b = &plan->backends.items[i];
+		const struct backend_work *work = deploy_backend_of(d, b);
+
+		if (work->deployed)
+			continue;
+		deploys |= b->verdict == BACKEND_DEPLOY;
+		mends |= work->hidden &&
+			 (b->verdict == BACKEND_DEPLOY || b->verdict == BACKEND_LATER);
+	}
+	if (deploys && mends)
+		return 0;
+	*err = d->bad_outputs;
+	return -1;
 }

@@ -1,6 +1,6 @@
 /* deploy_private.h - what the parts of deploy share: deploy.c (the sequence),
- * deploy_read.c (what is read before planning), deploy_backends.c, deploy_outputs.c (whether what they
- * put out is declared) and deploy_neighbours.c (what else is on the distributions). */
+ * deploy_read.c (what is read before planning), deploy_backends.c, deploy_outputs.c (what they put out and
+ * cannot be taken) and deploy_neighbours.c (what else is on the distributions). */
 #ifndef RUN_DEPLOY_PRIVATE_H
 #define RUN_DEPLOY_PRIVATE_H
 
@@ -30,6 +30,12 @@ void deploy_forget_backends(struct deploy *d);
 /* Puts the outputs that were read into the configuration. ERR_CONFIG: one is not what it
  * should be. */
 int deploy_resolve_outputs(struct deploy *d, struct error *err);
+/* The same, but that values which will not do are as if they were not known: the deploy that is
+ * to come may mend them. */
+int deploy_take_outputs(struct deploy *d, struct error *err);
+/* What was wrong with them, once no backend of the plan can mend it. */
+int deploy_judge_outputs(const struct deploy *d, const struct plan *plan,
+			 struct error *err);
 /* The same after backends have deployed; true when one is another than the plan was made
  * with. */
 bool deploy_outputs_moved(struct deploy *d);

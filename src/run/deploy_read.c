@@ -202,7 +202,7 @@ static int read_once(struct deploy *d, struct error *err)
 	deploy_forget_backends(d);
 	for (size_t i = 0; i < d->n_sites; i++)
 		deploy_forget_reading(&d->sites[i]);
-	if (read_round(d, READ_FIRST, err) < 0 || deploy_resolve_outputs(d, err) < 0)
+	if (read_round(d, READ_FIRST, err) < 0 || deploy_take_outputs(d, err) < 0)
 		return -1;
 	for (size_t i = 0; i < d->n_sites; i++)
 		if (takes_outputs(&d->sites[i]))

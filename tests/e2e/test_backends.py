@@ -403,6 +403,44 @@ def test_an_output_that_does_not_come(api):
     assert api.cloud.stack(f"{api.name}-taker")
 
 
+PLACE = """\
+Resources:
+  Logs: {{Type: AWS::Logs::LogGroup}}
+Outputs:
+  Bucket: {{Value: {bucket}}}
+  Other: {{Value: {other}}}
+  Url: {{Value: {url}}}
+"""
+
+
+@pytest.mark.parametrize(("bad", "words"), [
+    ({"bucket": "Not_A_Bucket"}, "crc.yml:4:13: bucket: the output api.Bucket is \"Not_A_Bucket\""),
+    ({"url": "nowhere"}, "url: the output api.Url is \"nowhere\""),
+    ({"other": "same"}, "bucket and prefix are those of site"),
+    ({"bucket": "Not_A_Bucket", "url": "nowhere"}, "the output api."),
+])
+def test_outputs_that_will_not_do_are_mended(api, bad, words):
+    """By the commit that mends the template; until then nothing is deployed by them."""
+    other = f"{api.world.bucket}-other"
+    api.cloud.s3.create_bucket(Bucket=other)
+    good = {"bucket": api.world.bucket, "other": other, "url": "https://x.example"}
+    config = api.config().replace(
+        f"bucket: {api.world.bucket}\n", "bucket: !output api.Bucket\n    url: !output api.Url\n").replace(
+        "backends:", "  second:\n    path: second\n    bucket: !output api.Other\nbackends:")
+    values = {k: good["bucket"] if v == "same" else v for k, v in bad.items()}
+    files = {"crc.yml": config, "second/a.html": "two"}
+    api.commit(**files, **{"api/template.yaml": PLACE.format(**{**good, **values})})
+    for deploys in (1, 0):    # it is deployed, and then it is unchanged
+        run = api.run(status=2, timeout=60)
+        assert words in run.result["error"]
+        assert run.operations.count("ExecuteChangeSet") == deploys and api.world.keys() == {}
+        assert api.run("--dry-run", status=2).result["error"] == run.result["error"]
+    api.commit(**files, **{"api/template.yaml": PLACE.format(**good)})
+    assert "known after deploy" in api.world.run_bare("--dry-run").out or "bucket" not in bad
+    api.run()
+    assert api.page() == "one" and list(api.world.keys(bucket=other)) == ["a.html"]
+
+
 # --- functions ---------------------------------------------------------------------------------
 
 
