@@ -197,6 +197,7 @@ int stack_deploy(const struct stack_options *options, const struct stack_wish *w
 	job_release(&job);
 	if (rc < 0)
 		stack_result_release(out);
+	out->goes_on = job.goes_on;
 	return rc;
 }
 

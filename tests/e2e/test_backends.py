@@ -5,6 +5,8 @@ Each test is one thing that happens at AWS; the witnesses are boto3 and the clou
 
 import itertools
 import json
+import signal
+import time
 
 import pytest
 from world import denied
@@ -158,6 +160,31 @@ def test_a_failed_update_that_is_taken_back(live):
     assert run.plan["backends"][0]["verdict"] == "unchanged"
     assert "CreateChangeSet" not in run.operations
     assert live.run().verdict == "nothing-to-do"
+
+
+def stop_after(api, operation):
+    """A run that is told to stop once AWS has been told to begin; in words for people."""
+    seen = api.world.last_request()
+    running = api.world.start()
+    for _ in range(150):
+        if any(r["operation"] == operation for r in api.cloud.requests(since=seen)):
+            break
+        time.sleep(0.1)
+    running.signal(signal.SIGTERM)
+    return running.finish()
+
+
+def test_a_stack_goes_on_when_a_run_is_stopped(live):
+    live.cloud.settings(stack_polls=0, stack_ms=4000)
+    live.commit(word="two", page="two")
+    run = stop_after(live, "ExecuteChangeSet")
+    assert run.status == 4 and "Nothing was deployed" not in run.out, run
+    assert (f"Stopped on the way: CloudFormation goes on changing stack {live.name}, "
+            "no site was touched.") in run.out, run
+    assert live.page() == "one"
+    live.cloud.settings(stack_ms=0, stack_polls=2)
+    live.run()
+    assert (live.page(), live.answer()) == ("two", "two")
 
 
 def test_a_failed_create_says_how_to_go_on(api):
@@ -512,6 +539,15 @@ def test_status_tells_of_backends(lone):
     assert lines[0] == {"v": 1, "type": "status", "backend": "api", "function": lone.name,
                         "status": "Active"}
     assert lines[1]["site"] == "site" and lines[1]["commit"] == lone.repo.head()
+
+
+def test_a_function_goes_on_when_a_run_is_stopped(lone):
+    lone.cloud.change_function(lone.name, ms=5000)
+    lone.commit(word="new")
+    run = stop_after(lone, "UpdateFunctionCode")
+    assert run.status == 4, run
+    assert (f"Stopped on the way: Lambda goes on taking in the code of function {lone.name}, "
+            "no site was touched.") in run.out, run
 
 
 # --- both --------------------------------------------------------------------------------------
