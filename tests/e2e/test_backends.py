@@ -329,6 +329,15 @@ def test_parameters_are_kept_and_compared(live):
     assert "crc.yml:" in run.result["error"] and 'did you mean "Days"' in run.result["error"]
 
 
+def test_a_deploy_leaves_the_change_set_of_dry_runs_out(live):
+    """As a workflow has it that chooses dry-run by the event, and sets change-set for all."""
+    run = live.deploy("--change-set", word="two")
+    assert live.answer() == "two" and "note: --change-set is for dry runs" in run.err
+    assert run.operations.count("CreateChangeSet") == 1
+    run = live.run("--change-set")
+    assert run.verdict == "nothing-to-do"
+
+
 def test_a_replacement_is_loud(live):
     text = TEMPLATE.format(days=7).replace("Properties: {RetentionInDays: 7}",
                                            "Properties: {RetentionInDays: 7, LogGroupName: /new}")
