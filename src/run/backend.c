@@ -124,15 +124,20 @@ size_t backend_n_calls(const struct backend_work *b)
 	return b->wanted ? 2 : 1;
 }
 
-static void ask_for_function(const struct backend_work *b, const char *name,
-			     struct aws_call *call)
+const char *backend_region(const struct backend_work *b)
 {
 	const char *target = backend_target(b);
 
+	return is_function(b) && str_starts(target, "arn:")
+		       ? arn_part(target, 3, (struct arena *)&b->arena)
+		       : aws_region(b->options->aws);
+}
+
+static void ask_for_function(const struct backend_work *b, const char *name,
+			     struct aws_call *call)
+{
 	lambda_get_request(&call->request, name);
-	/* A function that is named by its ARN may be in another region. */
-	if (str_starts(target, "arn:"))
-		call->request.region = arn_part(target, 3, &call->request.arena);
+	call->request.region = arena_strdup(&call->request.arena, backend_region(b));
 }
 
 /* With an alias, its version is what runs. What would be published is asked for too: a deploy
@@ -173,7 +178,7 @@ static int fail_no_function(const struct backend_work *b, const char *alias,
 			 "`function`%s in crc.yml, or make it first with the tool "
 			 "that owns it",
 			 b->backend->name, backend_target(b), alias ? " with alias " : "",
-			 alias ? alias : "", aws_region(b->options->aws),
+			 alias ? alias : "", backend_region(b),
 			 alias ? " and `alias`" : "");
 }
 
@@ -346,6 +351,17 @@ const char *backend_sha256(const struct buf *zip, struct arena *arena)
 	return arena_strdup(arena, text.data);
 }
 
+static int check_kind(const struct backend_work *b, struct error *err)
+{
+	if (!str_eq(b->latest.package_type, "Image"))
+		return 0;
+	return error_set(
+		err, ERR_CONFIG,
+		"backend %s: function %s runs a container image; crc deploys zip "
+		"archives only",
+		b->backend->name, backend_target(b));
+}
+
 static int make_archive(struct backend_work *b, struct error *err)
 {
 	if (!b->has_code && open_code(b, err) < 0)
@@ -361,11 +377,29 @@ static int make_archive(struct backend_work *b, struct error *err)
 	return 0;
 }
 
+/* Lambda reads a large archive from a bucket of the function's region alone. */
+static int check_place(const struct backend_work *b, struct error *err)
+{
+	const char *region = backend_region(b);
+
+	if (b->zip.len <= LAMBDA_ZIP_BYTES_MOST ||
+	    str_eq(region, aws_region(b->options->aws)))
+		return 0;
+	return error_set(
+		err, ERR_CONFIG,
+		"backend %s: function %s is in region %s, and an archive of over 50 MB "
+		"goes by a bucket of that region: deploy it by itself (--backend %s) with "
+		"--region %s",
+		b->backend->name, backend_target(b), region, b->backend->name, region);
+}
+
 /* Code that is there already is nobody's mistake of today. */
 static int check_function(const struct backend_work *b, struct error *err)
 {
 	if (!b->sha256 || str_eq(b->sha256, b->latest.code_sha256))
 		return 0;
+	if (check_place(b, err) < 0)
+		return -1;
 	return backend_check_handler(b, err);
 }
 
@@ -376,7 +410,9 @@ int backend_prepare(struct backend_work *b, const char **waits_for, struct error
 		return 0;
 	if (!is_function(b))
 		return prepare_stack(b, waits_for, err);
-	return make_archive(b, err) < 0 ? -1 : check_function(b, err);
+	if (check_kind(b, err) < 0 || make_archive(b, err) < 0)
+		return -1;
+	return check_function(b, err);
 }
 
 /* Describing */

@@ -10,6 +10,9 @@ int backend_find_artifacts(struct backend_work *b, struct error *err);
 /* Base64 of an archive's SHA-256, as Lambda writes it; in the arena. */
 const char *backend_sha256(const struct buf *zip, struct arena *arena);
 
+/* Where it is: a function that is named by its ARN may be in another region than ours. */
+const char *backend_region(const struct backend_work *b);
+
 /* Whether the archive of a function has what its handler names. -1: ERR_CONFIG, with the path
  * that would do if there is one. What cannot be told passes. */
 int backend_check_handler(const struct backend_work *b, struct error *err);

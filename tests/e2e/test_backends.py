@@ -5,10 +5,12 @@ Each test is one thing that happens at AWS; the witnesses are boto3 and the clou
 
 import itertools
 import json
+import random
 import signal
 import time
 
 import pytest
+from cloud.lambda_code import pack
 from world import denied
 
 _names = itertools.count(1)
@@ -497,6 +499,49 @@ def test_a_function_that_is_not_there(world):
     run = gone.deploy(status=1)
     assert gone.name in run.result["error"] and "us-east-1" in run.result["error"]
     assert "`function`" in run.result["error"] and world.keys() == {}
+
+
+def arn_in(lone, region):
+    lone.commit(**{"crc.yml": lone.config().replace(
+        f"function: {lone.name}",
+        f"function: arn:aws:lambda:{region}:{lone.cloud.account}:function:{lone.name}")})
+
+
+def test_a_function_of_another_region_that_is_not_there(lone):
+    arn_in(lone, "eu-west-1")
+    run = lone.run(status=1)
+    assert "in region eu-west-1" in run.result["error"] and lone.world.keys() == {}
+
+
+def test_a_large_archive_of_another_region(lone):
+    """Lambda takes it from a bucket of its own region, and ours is of this one."""
+    away = lone.cloud.client("lambda", region="eu-west-1")
+    away.create_function(FunctionName=lone.name, Runtime="python3.12", Handler="app.handler",
+                         Role=lone.cloud.make_role(), Code={"ZipFile": pack({"app.py": code("old")})})
+    lone.commit(**{"api/counter/large": random.Random(1).randbytes(51 << 20)})
+    arn_in(lone, "eu-west-1")
+    run = lone.run(status=2)
+    assert "50 MB" in run.result["error"] and "--region eu-west-1" in run.result["error"]
+    assert lone.world.keys() == {} and not run.writes()
+
+
+def test_a_function_of_a_container_image(lone):
+    """Said while planning, before anything is written, and by a dry run."""
+    lone.cloud.functions.create_function(
+        FunctionName=f"{lone.name}-image", Role=lone.cloud.make_role(), PackageType="Image",
+        Code={"ImageUri": f"{lone.cloud.account}.dkr.ecr.us-east-1.amazonaws.com/a:1"})
+    config = lone.config().replace(f"function: {lone.name}", f"function: {lone.name}-image")
+    lone.commit(**{"crc.yml": config})
+    for options in ((), ("--dry-run",)):
+        run = lone.run(*options, status=2)
+        assert "container image" in run.result["error"] and lone.world.keys() == {}
+        assert not run.writes()
+
+
+def test_a_function_and_a_version_of_it(lone):
+    lone.commit(**{"crc.yml": lone.config().replace(lone.name, lone.name + ":live")})
+    run = lone.run(status=2)
+    assert "crc.yml:9:15: " in run.result["error"] and "`alias:`" in run.result["error"]
 
 
 def test_a_busy_function_is_waited_for(lone):
