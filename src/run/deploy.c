@@ -380,6 +380,7 @@ static int round_trip(struct deploy *d, struct outcome *o, bool *again, struct e
 	if (!d->options->offline &&
 	    (deploy_read(d, err) < 0 || deploy_decide_order(d, err) < 0))
 		return -1;
+	deploy_find_neighbours(d);
 	if (!d->options->offline && all_superseded(d, o))
 		return conclude(o, VERDICT_SUPERSEDED);
 	if (!d->options->offline && deploy_look(d, err) < 0)
@@ -450,10 +451,8 @@ int deploy_run(struct deploy *d, const struct deploy_options *options, struct ou
 		rc = deploy_open_backends(d, err);
 	if (rc == 0 && !d->n_sites && !deploy_has_wanted_backends(d))
 		rc = error_set(err, ERR_CONFIG, "there is nothing to deploy");
-	if (rc == 0) {
-		deploy_find_neighbours(d);
-		rc = options->offline ? deploy_find_base(d, err) : 0;
-	}
+	if (rc == 0 && options->offline)
+		rc = deploy_find_base(d, err);
 	if (rc == 0)
 		rc = run_rounds(d, o, err);
 	o->duration_ms = clock_monotonic_ms(options->clock) - start_ms;

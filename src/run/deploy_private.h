@@ -14,7 +14,8 @@ int deploy_decide_order(struct deploy *d, struct error *err);
 /* Looks at objects where the record is not enough: at first, after a deploy that died, and
  * for an audit. */
 int deploy_look(struct deploy *d, struct error *err);
-/* Finds what other sites hold on the distributions of each: it must not be evicted in vain. */
+/* Finds what other sites hold on the distributions of each: it must not be evicted in vain.
+ * Once more after each reading: outputs tell which distributions are the same. */
 void deploy_find_neighbours(struct deploy *d);
 /* Offline: what to compare with. */
 int deploy_find_base(struct deploy *d, struct error *err);

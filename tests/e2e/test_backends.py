@@ -479,6 +479,34 @@ def test_outputs_that_will_not_do_are_mended(api, bad, words):
     assert api.page() == "one" and list(api.world.keys(bucket=other)) == ["a.html"]
 
 
+@pytest.mark.parametrize("only", [(), ("--site", "second")])
+def test_a_distribution_by_id_and_by_output(api, only):
+    """Two sites on one distribution: what the other holds counts, whichever way it is written."""
+    config = api.config().replace("backends:", f"""  second:
+    path: second
+    bucket: {api.world.bucket}
+    prefix: z-docs
+    distribution: !output api.Dist
+backends:""")
+    files = {"crc.yml": config, "second/a.html": "a", "second/b.html": "b",
+             "api/template.yaml": "Resources: {Logs: {Type: AWS::Logs::LogGroup}}\n"
+             f"Outputs: {{Dist: {{Value: {api.world.distribution}}}}}\n"}
+    pages = {f"website/z-{n}.html": "one" for n in "ab"}
+    api.commit(**files, **pages)
+    api.run()
+    pages = {name: "two" for name in pages}
+    if only:
+        files["second/a.html"] = files["second/b.html"] = "c"
+    api.commit(**files, **({} if only else pages))
+    run = api.run(*only, "--max-paths", "1")
+    [step] = [s for s in run.plan["steps"] if s["kind"] == "invalidate"]
+    if only:
+        assert step["paths"] == ["/z-docs/*"] and step["evicted"] == 0
+    else:
+        assert step["paths"] == ["/z-*"] and step["evicted"] == 2
+        assert step["evicted_first"] == ["/z-docs/a.html", "/z-docs/b.html"]
+
+
 # --- functions ---------------------------------------------------------------------------------
 
 
