@@ -319,6 +319,16 @@ def test_no_right_to_the_bucket_for_code(api, operation):
     assert api.stack is None and api.world.keys() == {}
 
 
+def test_a_bucket_for_code_of_another_account(api):
+    """S3 answers 403, whatever the rights are, to who names the owner that it should have."""
+    bucket = f"crc-artifacts-{api.cloud.account}-us-east-1"
+    api.cloud.rules({"when": {"path_contains": bucket}, "do": {"status": 403, "code": "AccessDenied"}})
+    run = api.deploy(word="never seen either", status=3)
+    error = run.result["error"]
+    assert f"if the bucket is not of account {api.cloud.account}, name one that is" in error and "`artifacts:`" in error
+    assert api.stack is None and api.world.keys() == {}
+
+
 def test_parameters_are_kept_and_compared(live):
     used = {"api/template.yaml": TEMPLATE.format(days="!Ref Days")}
     run = live.deploy(more="    parameters: {Days: 30}\n", **used)
