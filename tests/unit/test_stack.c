@@ -758,7 +758,10 @@ static void a_set_that_failed_for_throttling_is_made_anew(void **state)
 	given_stack(f, "UPDATE_COMPLETE");
 	f->cfn.set_status = "FAILED";
 	f->cfn.set_reason = "Rate exceeded";
-	deploy_badly(f, ERR_LOCKED, "");
+	deploy_badly(f, ERR_THROTTLED,
+		     "AWS throttles CloudFormation while it works out what changes (Rate "
+		     "exceeded), 5 times now");
+	assert_true(f->aws.clock.now_ms - FIXTURE_MS >= 30000);
 	assert_int_equal(f->cfn.made, 5);
 	assert_nothing_left(f);
 }
