@@ -979,6 +979,7 @@ static void told_to_stop_before_the_execution_leaves_nothing(void **state)
 	assert_int_equal(f->cfn.stack_deleted, 1);
 	assert_nothing_left(f);
 	assert_true(f->aws.clock.now_ms - FIXTURE_MS < 7000);
+	assert_true(aws_is_cancelled(f->aws.aws));
 }
 
 static void told_to_stop_does_not_take_long(void **state)
