@@ -113,7 +113,7 @@ static int fill_options(struct deploying *d, struct error *err)
 		.wait = o->wait,
 		.verify = o->verify,
 		.audit = o->audit,
-		.change_set = o->change_set,
+		.change_set = o->change_set && o->dry_run,
 		.recreate_stack = o->recreate_stack,
 		.allow_rollback = o->allow_rollback,
 		.max_delete = o->max_delete,
@@ -150,11 +150,6 @@ static int connect(struct deploying *d, struct error *err)
 		.cancelled = d->cmd->cancelled,
 	};
 
-	if (o->change_set && !o->dry_run)
-		return error_set(
-			err, ERR_USAGE,
-			"--change-set is for dry runs: a deploy shows what its own "
-			"change set does");
 	if (o->dry_run && (o->base || !cloud_is_configured(&cloud)))
 		d->options.offline = true;
 	if (o->base && !d->options.offline)
@@ -190,6 +185,12 @@ static void say_settings(const struct deploying *d)
 		return;
 	if (d->settings.source_note)
 		fprintf(stderr, "note: %s\n", d->settings.source_note);
+	/* A workflow that makes a dry run of some events sets it for all. */
+	if (d->cmd->options->change_set && !d->cmd->options->dry_run &&
+	    !d->options.offline)
+		fputs("note: --change-set is for dry runs, and left out: a deploy shows "
+		      "what its own change set does\n",
+		      stderr);
 	if (d->options.offline && d->cmd->options->change_set)
 		fputs("note: --change-set asks CloudFormation, which an offline dry run "
 		      "cannot: none is made\n",

@@ -102,9 +102,17 @@ bool aws_is_cancelled(const struct aws *aws)
 	return cancelled && *cancelled;
 }
 
-void aws_uncancel(struct aws *aws)
+const volatile int *aws_uncancel(struct aws *aws)
 {
+	const volatile int *cancelled = aws->options.http->cancelled;
+
 	aws->options.http->cancelled = NULL;
+	return cancelled;
+}
+
+void aws_recancel(struct aws *aws, const volatile int *cancelled)
+{
+	aws->options.http->cancelled = cancelled;
 }
 
 void aws_free(struct aws *aws)

@@ -88,8 +88,11 @@ const char *aws_region(const struct aws *aws); /* "" when none is set */
 /* Whether a signal told the run to stop; no request is sent then. */
 bool aws_is_cancelled(const struct aws *aws);
 /* Requests are sent again although the run was cancelled: for those that put away what would
- * stand in the way of the next run. They should have a short deadline. */
-void aws_uncancel(struct aws *aws);
+ * stand in the way of the next run. They should have a short deadline. Returns what
+ * aws_recancel takes. */
+const volatile int *aws_uncancel(struct aws *aws);
+/* A signal counts again: one that came before aws_uncancel, and one that came since. */
+void aws_recancel(struct aws *aws, const volatile int *cancelled);
 
 /* The server's time minus ours in ms, as last seen; 0 before the first answer. */
 int64_t aws_skew_ms(const struct aws *aws);

@@ -158,11 +158,24 @@ const char *config_bad_stack(const char *text)
 	return NULL;
 }
 
+/* NAME, ACCOUNT:function:NAME or arn:PARTITION:lambda:REGION:ACCOUNT:function:NAME. Behind one
+ * more colon is a version or an alias, whose code never changes.
+ * docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionCode.html */
 const char *config_bad_function(const char *text)
 {
-	if (!is_made_of(text, ALNUM "-_:", 170))
+	size_t colons = 0;
+	bool is_arn = str_starts(text, "arn:");
+
+	for (const char *c = text; *c; c++)
+		colons += *c == ':';
+	if (!is_made_of(text, ALNUM "-_:", 170) || str_ends(text, ":"))
 		return "must be a function's name or ARN";
-	return NULL;
+	if (is_arn ? colons == 6 : colons == 0 || colons == 2)
+		return NULL;
+	if (is_arn ? colons == 7 : colons == 1 || colons == 3)
+		return "names a version or an alias, which cannot get code: write the "
+		       "function alone, and an alias with `alias:`";
+	return "must be a function's name or ARN";
 }
 
 const char *config_bad_alias(const char *text)

@@ -52,6 +52,7 @@ struct backend_outcome {
 	const char *version;              /* that the alias points to, or NULL */
 	int64_t duration_ms;
 	const char *error;
+	bool goes_on; /* FAILED: what was begun at AWS does, by itself */
 };
 
 VEC_DEFINE(backend_outcome_list, struct backend_outcome);

@@ -335,15 +335,40 @@ static void put_end(struct buf *out, const struct outcome *o,
 	}
 }
 
+/* What has not stopped though we have; true: there is something. */
+static bool put_going_on(struct buf *out, const struct outcome *o)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < o->backends.len; i++) {
+		const struct backend_outcome *b = &o->backends.items[i];
+
+		if (!b->goes_on)
+			continue;
+		buf_printf(out, "%s%s ", any ? ", " : "",
+			   b->backend->kind == BACKEND_FUNCTION
+				   ? "Lambda goes on taking in the code of function"
+				   : "CloudFormation goes on changing stack");
+		report_name(out, b->target);
+		any = true;
+	}
+	return any;
+}
+
 static void put_stop(struct buf *out, const struct outcome *o,
 		     const struct outcome_totals *t)
 {
-	if (!outcome_changed(t)) {
+	CLEANUP(buf) struct buf going_on = BUF_INIT(ERROR_MSG_MAX);
+	bool goes_on = put_going_on(&going_on, o);
+
+	if (!outcome_changed(t) && !goes_on) {
 		buf_str(out, "Nothing was deployed.\n");
 		return;
 	}
 	buf_str(out, "Stopped on the way: ");
-	put_totals(out, o, t);
+	if (outcome_changed(t))
+		put_totals(out, o, t);
+	buf_printf(out, "%s%s", outcome_changed(t) && goes_on ? ", " : "", going_on.data);
 	if (!sites_changed(t) && o->plan.sites.len)
 		buf_str(out, ", no site was touched");
 	buf_str(out, ".\n");

@@ -350,6 +350,8 @@ static void put_backend_outcome(struct json_writer *w, const struct backend_outc
 	json_member_int(w, "duration_ms", b->duration_ms);
 	if (b->error)
 		json_member(w, "error", b->error);
+	if (b->goes_on)
+		json_member_bool(w, "goes_on", true);
 	json_close(w, '}');
 }
 

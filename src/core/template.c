@@ -158,6 +158,46 @@ static void read_parameters(struct template_reader *r)
 	}
 }
 
+/* AWS's own transforms add no outputs, but for what they include. */
+static bool adds_outputs(const struct yaml_node *transform)
+{
+	const char *name = template_literal(transform);
+
+	return !name || !str_starts(name, "AWS::") || str_eq(name, "AWS::Include");
+}
+
+static bool any_adds_outputs(const struct yaml_node *transform)
+{
+	if (!transform)
+		return false;
+	if (transform->kind != YAML_SEQUENCE)
+		return adds_outputs(transform);
+	for (size_t i = 0; i < transform->len; i++)
+		if (adds_outputs(transform->items[i]))
+			return true;
+	return false;
+}
+
+static void read_outputs(struct template_reader *r)
+{
+	const struct yaml_node *outputs = yaml_get(r->root, "Outputs");
+	struct template *t = r->t;
+
+	t->has_more_outputs = any_adds_outputs(yaml_get(r->root, "Transform")) ||
+			      yaml_get(r->root, "Fn::Transform") ||
+			      (outputs && (outputs->kind != YAML_MAPPING ||
+					   str_eq(outputs->tag, "!Transform")));
+	for (size_t i = 0; outputs && outputs->kind == YAML_MAPPING && i < outputs->len;
+	     i++) {
+		const char *name = outputs->pairs[i].key->text;
+
+		if (str_starts(name, "Fn::"))
+			t->has_more_outputs = true;
+		else
+			str_list_push(&t->output_names, name);
+	}
+}
+
 static int compare_codes(const void *a, const void *b)
 {
 	const struct template_code *x = a;
@@ -201,6 +241,7 @@ int template_parse(struct template *t, const char *name, const char *text, size_
 	    refuse_included(&r, yaml_get(r.root, "Transform")) < 0 ||
 	    refuse_includes(&r, r.root) < 0)
 		return -1;
+	read_outputs(&r);
 	if (t->codes.len)
 		qsort(t->codes.items, t->codes.len, sizeof(*t->codes.items),
 		      compare_codes);
@@ -209,6 +250,7 @@ int template_parse(struct template *t, const char *name, const char *text, size_
 
 void template_release(struct template *t)
 {
+	str_list_release(&t->output_names);
 	template_codes_release(&t->codes);
 	template_parameters_release(&t->parameters);
 	arena_release(&t->arena);

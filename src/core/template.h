@@ -71,7 +71,9 @@ struct template
 	const char *name; /* for messages */
 	const char *text; /* borrowed */
 	size_t len;
-	struct template_codes codes; /* in the order of the text */
+	struct str_list output_names; /* that the text declares */
+	bool has_more_outputs;        /* a macro or a loop may declare others */
+	struct template_codes codes;  /* in the order of the text */
 	struct template_parameters parameters;
 	const struct yaml_node *outputs; /* private; NULL: there are none */
 };

@@ -44,6 +44,8 @@ static int fail_forbidden(const struct artifacts *a, const struct right *right,
 {
 	CLEANUP(buf) struct buf needs = BUF_INIT(600);
 	const char *partition = endpoint_partition(a->region);
+	/* Who may not look is not told whose it is. */
+	bool may_be_foreign = a->account && right->of_objects;
 	struct error why = *err;
 
 	if (right->of_bucket)
@@ -55,8 +57,13 @@ static int fail_forbidden(const struct artifacts *a, const struct right *right,
 	error_set(
 		err, ERR_FORBIDDEN,
 		"not allowed to %s the bucket %s for code and templates: the role needs "
-		"%s, or `artifacts:` in crc.yml names another bucket (%.200s)",
-		right->what, a->bucket, needs.data, why.msg);
+		"%s%s%s%s (%.200s)",
+		right->what, a->bucket, needs.data,
+		may_be_foreign ? "; if the bucket is not of account " : "",
+		may_be_foreign ? a->account : "",
+		may_be_foreign ? ", name one that is with `artifacts:` in crc.yml"
+			       : ", or `artifacts:` in crc.yml names another bucket",
+		why.msg);
 	err->http_status = why.http_status;
 	return -1;
 }

@@ -129,15 +129,20 @@ size_t backend_n_calls(const struct backend_work *b)
 	return asks_for_template(b) ? 2 : 1;
 }
 
-static void ask_for_function(const struct backend_work *b, const char *name,
-			     struct aws_call *call)
+const char *backend_region(const struct backend_work *b)
 {
 	const char *target = backend_target(b);
 
+	return is_function(b) && str_starts(target, "arn:")
+		       ? arn_part(target, 3, (struct arena *)&b->arena)
+		       : aws_region(b->options->aws);
+}
+
+static void ask_for_function(const struct backend_work *b, const char *name,
+			     struct aws_call *call)
+{
 	lambda_get_request(&call->request, name);
-	/* A function that is named by its ARN may be in another region. */
-	if (str_starts(target, "arn:"))
-		call->request.region = arn_part(target, 3, &call->request.arena);
+	call->request.region = arena_strdup(&call->request.arena, backend_region(b));
 }
 
 /* With an alias, its version is what runs. What would be published is asked for too: a deploy
@@ -178,7 +183,7 @@ static int fail_no_function(const struct backend_work *b, const char *alias,
 			 "`function`%s in crc.yml, or make it first with the tool "
 			 "that owns it",
 			 b->backend->name, backend_target(b), alias ? " with alias " : "",
-			 alias ? alias : "", aws_region(b->options->aws),
+			 alias ? alias : "", backend_region(b),
 			 alias ? " and `alias`" : "");
 }
 
@@ -354,6 +359,17 @@ const char *backend_sha256(const struct buf *zip, struct arena *arena)
 	return arena_strdup(arena, text.data);
 }
 
+static int check_kind(const struct backend_work *b, struct error *err)
+{
+	if (!str_eq(b->latest.package_type, "Image"))
+		return 0;
+	return error_set(
+		err, ERR_CONFIG,
+		"backend %s: function %s runs a container image; crc deploys zip "
+		"archives only",
+		b->backend->name, backend_target(b));
+}
+
 static int make_archive(struct backend_work *b, struct error *err)
 {
 	if (!b->has_code && open_code(b, err) < 0)
@@ -369,11 +385,29 @@ static int make_archive(struct backend_work *b, struct error *err)
 	return 0;
 }
 
+/* Lambda reads a large archive from a bucket of the function's region alone. */
+static int check_place(const struct backend_work *b, struct error *err)
+{
+	const char *region = backend_region(b);
+
+	if (b->zip.len <= LAMBDA_ZIP_BYTES_MOST ||
+	    str_eq(region, aws_region(b->options->aws)))
+		return 0;
+	return error_set(
+		err, ERR_CONFIG,
+		"backend %s: function %s is in region %s, and an archive of over 50 MB "
+		"goes by a bucket of that region: deploy it by itself (--backend %s) with "
+		"--region %s",
+		b->backend->name, backend_target(b), region, b->backend->name, region);
+}
+
 /* Code that is there already is nobody's mistake of today. */
 static int check_function(const struct backend_work *b, struct error *err)
 {
 	if (!b->sha256 || str_eq(b->sha256, b->latest.code_sha256))
 		return 0;
+	if (check_place(b, err) < 0)
+		return -1;
 	return backend_check_handler(b, err);
 }
 
@@ -384,91 +418,23 @@ int backend_prepare(struct backend_work *b, const char **waits_for, struct error
 		return 0;
 	if (!is_function(b))
 		return prepare_stack(b, waits_for, err);
-	return make_archive(b, err) < 0 ? -1 : check_function(b, err);
+	if (check_kind(b, err) < 0 || make_archive(b, err) < 0)
+		return -1;
+	return check_function(b, err);
 }
 
 /* Describing */
 
-struct counting {
-	struct arena *arena;
-	const char *folder; /* that is gone through, from the repository's top */
-	size_t n;
-	const char *first;
-};
-
-static int count_file(void *ctx, const struct repo_item *before,
-		      const struct repo_item *after, struct error *err)
+/* What is live is what the last change that succeeded has made of it: one that was rolled back
+ * has left what was before. */
+static bool is_good(const char *status)
 {
-	struct counting *c = ctx;
-
-	(void)err;
-	if (!c->n++)
-		c->first = arena_printf(c->arena, "%s%s%s", c->folder,
-					*c->folder ? "/" : "",
-					(after ? after : before)->path);
-	return 0;
-}
-
-static bool same_file(struct backend_work *b, const struct oid *base, const char *path)
-{
-	struct repo_item before;
-	struct repo_item after;
-	struct error err = ERROR_INIT;
-	bool was = repo_lookup(b->options->repo, base, path, &before, &err) == 0;
-	bool is = repo_lookup(b->options->repo, b->options->commit, path, &after, &err) ==
-		  0;
-
-	return was == is &&
-	       (!was || (oid_equal(&before.id, &after.id) && before.mode == after.mode));
-}
-
-static int count_below(struct backend_work *b, const struct oid *base, const char *path,
-		       struct counting *c, struct error *err)
-{
-	const struct repo_diff_visitor visitor = { NULL, count_file, c };
-	struct repo_item item;
-	struct error ignored = ERROR_INIT;
-	bool is_folder = repo_lookup(b->options->repo, b->options->commit, path, &item,
-				     &ignored) == 0 &&
-			 item.mode == REPO_FOLDER;
-
-	c->folder = path;
-	if (is_folder)
-		return repo_diff(b->options->repo, base, b->options->commit, path,
-				 &visitor, err);
-	if (!same_file(b, base, path) && !c->n++)
-		c->first = path;
-	return 0;
-}
-
-static bool is_below(const char *path, const char *folder)
-{
-	size_t n = strlen(folder);
-
-	return !n || (str_starts(path, folder) && (path[n] == '/' || !path[n]));
-}
-
-/* The backend's folder, and code that its template names elsewhere. */
-static int count_changes(struct backend_work *b, const struct oid *base,
-			 struct counting *c, struct error *err)
-{
-	const char *folder = b->backend->path;
-
-	if (count_below(b, base, folder, c, err) < 0)
-		return -1;
-	for (size_t i = 0; b->has_package && i < b->package.n_codes; i++) {
-		const char *path = b->package.codes[i].options.path;
-
-		if (!is_below(path, folder) && count_below(b, base, path, c, err) < 0)
-			return -1;
-	}
-	return 0;
+	return status && (cfn_is_success(status) || cfn_state_of(status) == CFN_STEADY);
 }
 
 int backend_describe(struct backend_work *b, const struct oid *base,
 		     const char *waits_for, struct backend_input *out, struct error *err)
 {
-	struct counting c = { &b->arena, "", 0, NULL };
 	bool offline = !b->options->aws;
 
 	*out = (struct backend_input){
@@ -482,7 +448,7 @@ int backend_describe(struct backend_work *b, const struct oid *base,
 		.text = b->text.data,
 		.live_text = b->live_text ? b->live_text : "",
 		.status = b->stack.status,
-		.status_is_good = b->stack.status && cfn_is_success(b->stack.status),
+		.status_is_good = is_good(b->stack.status),
 		.parameters = b->parameters,
 		.n_parameters = b->parameters ? b->backend->parameters.len : 0,
 		.drifted = &b->drifted,
@@ -495,9 +461,5 @@ int backend_describe(struct backend_work *b, const struct oid *base,
 	};
 	if (!offline || !base)
 		return 0;
-	if (count_changes(b, base, &c, err) < 0)
-		return error_wrap(err, "backend %s", b->backend->name);
-	out->files_changed = c.n;
-	out->first_changed = c.first;
-	return 0;
+	return backend_count_changes(b, base, out, err);
 }

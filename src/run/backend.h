@@ -44,7 +44,9 @@ struct backend_work {
 	bool has_code;
 	struct buf zip;     /* of a function; empty: not made */
 	const char *sha256; /* of it, base64; NULL: not made */
+	bool deployed;      /* in this run: what it puts out now is all */
 	/* What one reading found */
+	bool hidden; /* what it puts out will not do, and is as if it were not known */
 	struct arena read_arena;
 	bool exists;
 	bool is_busy;

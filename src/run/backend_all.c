@@ -28,7 +28,7 @@ const char *backends_output(const struct backend_work *works, size_t n,
 			    const struct value *v)
 {
 	for (size_t i = 0; i < n; i++)
-		if (str_eq(works[i].backend->name, v->backend))
+		if (str_eq(works[i].backend->name, v->backend) && !works[i].hidden)
 			return backend_output(&works[i], v->text);
 	return NULL;
 }

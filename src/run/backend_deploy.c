@@ -251,8 +251,10 @@ static int deploy_stack(struct deploying *d, struct error *err)
 	if (drop_left_sets(d, err) < 0 || send_codes(d, codes, err) < 0 ||
 	    send_template(d, &wish, err) < 0)
 		return -1;
-	if (stack_deploy(&options, &wish, &b->read_arena, &result, err) < 0)
+	if (stack_deploy(&options, &wish, &b->read_arena, &result, err) < 0) {
+		outcome_backend(d->outcome, b->backend)->goes_on = result.goes_on;
 		return -1;
+	}
 	keep_notes(d, &result.notes);
 	cfn_stack_release(&b->stack);
 	b->stack = result.stack;
@@ -301,9 +303,12 @@ static int deploy_function(struct deploying *d, struct error *err)
 	struct function_result result = { .changed = false };
 	struct backend_outcome *out;
 
-	if (place_archive(d, &code, err) < 0 ||
-	    function_deploy(&options, &code, &b->read_arena, &result, err) < 0)
+	if (place_archive(d, &code, err) < 0)
 		return -1;
+	if (function_deploy(&options, &code, &b->read_arena, &result, err) < 0) {
+		outcome_backend(d->outcome, b->backend)->goes_on = result.goes_on;
+		return -1;
+	}
 	out = outcome_backend(d->outcome, b->backend);
 	out->target = arena_strdup(&d->outcome->arena, options.name);
 	out->status = result.changed || result.moved ? BACKEND_UPDATED

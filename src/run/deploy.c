@@ -227,7 +227,10 @@ static int deploy_backend(void *ctx, size_t i, const struct watch *watch,
 				 "where a site goes is known now: the rest deploys under "
 				 "its claim");
 	b->only_as_read = deploy_waits(d);
-	return backend_deploy(b, watch, o, err);
+	if (backend_deploy(b, watch, o, err) < 0)
+		return -1;
+	b->deployed = true;
+	return 0;
 }
 
 static bool outputs_moved(void *ctx)
@@ -340,7 +343,7 @@ static bool is_staged(const struct deploy *d, const struct plan *plan)
 	for (size_t i = 0; i < plan->backends.len; i++)
 		if (plan->backends.items[i].verdict == BACKEND_LEFT)
 			return false;
-	if (deploy_waits(d))
+	if (d->bad_outputs.code || deploy_waits(d))
 		return true;
 	for (size_t i = 0; i < plan->backends.len; i++)
 		if (plan->backends.items[i].verdict == BACKEND_LATER)
@@ -376,6 +379,8 @@ static int make_plan(struct deploy *d, struct outcome *o, struct error *err)
 
 	if (build_plan(d, &o->plan, err) < 0)
 		return -1;
+	if (online && deploy_judge_outputs(d, &o->plan, err) < 0)
+		return -1;
 	if (online && deploy_check_known(d, &o->plan, err) < 0)
 		return -1;
 	if (online && d->options->change_set && deploy_preview(d, &o->plan, err) < 0)
@@ -396,6 +401,7 @@ static int round_trip(struct deploy *d, struct outcome *o, bool *again, struct e
 	if (!d->options->offline &&
 	    (deploy_read(d, err) < 0 || deploy_decide_order(d, err) < 0))
 		return -1;
+	deploy_find_neighbours(d);
 	if (!d->options->offline && all_superseded(d, o))
 		return conclude(o, VERDICT_SUPERSEDED);
 	if (!d->options->offline && deploy_look(d, err) < 0)
@@ -475,10 +481,8 @@ int deploy_run(struct deploy *d, const struct deploy_options *options, struct ou
 		rc = deploy_open_backends(d, err);
 	if (rc == 0 && !d->n_sites && !deploy_has_wanted_backends(d))
 		rc = error_set(err, ERR_CONFIG, "there is nothing to deploy");
-	if (rc == 0) {
-		deploy_find_neighbours(d);
-		rc = options->offline ? deploy_find_base(d, err) : 0;
-	}
+	if (rc == 0 && options->offline)
+		rc = deploy_find_base(d, err);
 	if (rc == 0)
 		rc = run_rounds(d, o, err);
 	o->duration_ms = clock_monotonic_ms(options->clock) - start_ms;

@@ -96,6 +96,7 @@ struct deploy {
 	struct deploy_other *others;
 	size_t n_others;
 	struct note_list opening_notes; /* both become the plan's */
+	struct error bad_outputs;       /* what is wrong with those of this reading */
 	struct note_list notes;         /* of the latest reading */
 	bool places_moved; /* while it went on: what was read of sites is worth nothing */
 	struct oid base_commit;

@@ -144,7 +144,7 @@ int deploy_open_backends(struct deploy *d, struct error *err)
 			if (leads[order[i]] == (pass == 0) &&
 			    open_one(d, &all->items[order[i]], pass == 0, err) < 0)
 				return -1;
-	return 0;
+	return deploy_check_declared(d, err);
 }
 
 bool deploy_has_wanted_backends(const struct deploy *d)
@@ -268,13 +268,14 @@ static int check_known(const struct deploy *d, const struct plan *plan,
 
 	if (v->kind != VALUE_OUTPUT || value_text(v))
 		return 0;
-	for (size_t i = 0; i < plan->backends.len; i++)
-		if (str_eq(plan->backends.items[i].backend->name, v->backend) &&
-		    plan->backends.items[i].verdict != BACKEND_SAME)
-			return 0;
 	for (size_t i = 0; i < d->n_backends; i++)
 		if (str_eq(d->backends[i].backend->name, v->backend))
 			work = &d->backends[i];
+	/* One with hidden parameters has a step in every plan. */
+	for (size_t i = 0; !(work && work->deployed) && i < plan->backends.len; i++)
+		if (str_eq(plan->backends.items[i].backend->name, v->backend) &&
+		    plan->backends.items[i].verdict != BACKEND_SAME)
+			return 0;
 	if (!work || !work->exists)
 		return error_set(
 			err, ERR_CONFIG,

@@ -20,6 +20,14 @@ static bool is_deployed(const struct deploy *d, const struct site *site)
 	return false;
 }
 
+static bool is_open(const struct deploy *d, const struct site *site)
+{
+	for (size_t i = 0; i < d->n_others; i++)
+		if (d->others[i].site == site)
+			return true;
+	return false;
+}
+
 static bool is_near(const struct deploy *d, const struct site *site)
 {
 	for (size_t i = 0; i < d->n_sites; i++)
@@ -65,14 +73,19 @@ void deploy_find_neighbours(struct deploy *d)
 {
 	const struct site_list *all = &d->options->config->sites;
 
-	d->others = arena_alloc(&d->arena, all->len * sizeof(*d->others));
+	if (!d->others)
+		d->others = arena_alloc(&d->arena, all->len * sizeof(*d->others));
 	for (size_t i = 0; i < all->len; i++)
-		if (!is_deployed(d, &all->items[i]) && is_near(d, &all->items[i]))
+		if (!is_deployed(d, &all->items[i]) && is_near(d, &all->items[i]) &&
+		    !is_open(d, &all->items[i]))
 			open_other(d, &all->items[i]);
 	for (size_t i = 0; i < d->n_sites; i++) {
 		struct deploy_site *s = &d->sites[i];
 
-		s->neighbours = arena_alloc(&d->arena, all->len * sizeof(*s->neighbours));
+		if (!s->neighbours)
+			s->neighbours = arena_alloc(&d->arena,
+						    all->len * sizeof(*s->neighbours));
+		s->n_neighbours = 0;
 		for (size_t j = 0; j < d->n_sites; j++)
 			add(s, d->sites[j].site,
 			    &(struct neighbour){ .objects = &d->sites[j].head,

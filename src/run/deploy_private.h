@@ -1,6 +1,7 @@
 /* deploy_private.h - what the parts of deploy share: deploy.c (the sequence),
  * deploy_read.c (what is read before planning), deploy_records.c (the order of commits with
- * --backend), deploy_backends.c and deploy_neighbours.c (what else is on the distributions). */
+ * --backend), deploy_backends.c, deploy_outputs.c (what they put out and cannot be taken)
+ * and deploy_neighbours.c (what else is on the distributions). */
 #ifndef RUN_DEPLOY_PRIVATE_H
 #define RUN_DEPLOY_PRIVATE_H
 
@@ -14,7 +15,8 @@ int deploy_decide_order(struct deploy *d, struct error *err);
 /* Looks at objects where the record is not enough: at first, after a deploy that died, and
  * for an audit. */
 int deploy_look(struct deploy *d, struct error *err);
-/* Finds what other sites hold on the distributions of each: it must not be evicted in vain. */
+/* Finds what other sites hold on the distributions of each: it must not be evicted in vain.
+ * Once more after each reading: outputs tell which distributions are the same. */
 void deploy_find_neighbours(struct deploy *d);
 /* Offline: what to compare with. */
 int deploy_find_base(struct deploy *d, struct error *err);
@@ -30,11 +32,20 @@ void deploy_note_order(struct deploy *d, const struct plan *plan);
 
 /* Opens those that are deployed, and those whose outputs are needed. ERR_CONFIG. */
 int deploy_open_backends(struct deploy *d, struct error *err);
+/* ERR_CONFIG: an output is taken that the template, as it is about to deploy, does not declare;
+ * with the nearest that it does. */
+int deploy_check_declared(const struct deploy *d, struct error *err);
 bool deploy_has_wanted_backends(const struct deploy *d);
 void deploy_forget_backends(struct deploy *d);
 /* Puts the outputs that were read into the configuration. ERR_CONFIG: one is not what it
  * should be. */
 int deploy_resolve_outputs(struct deploy *d, struct error *err);
+/* The same, but that values which will not do are as if they were not known: the deploy that is
+ * to come may mend them. */
+int deploy_take_outputs(struct deploy *d, struct error *err);
+/* What was wrong with them, once no backend of the plan can mend it. */
+int deploy_judge_outputs(const struct deploy *d, const struct plan *plan,
+			 struct error *err);
 /* The same after backends have deployed; true when one is another than the plan was made
  * with. */
 bool deploy_outputs_moved(struct deploy *d);

@@ -225,7 +225,7 @@ static void settle_site(struct deploy *d, struct deploy_site *s)
 static int resolve_again(struct deploy *d, struct error *err)
 {
 	d->places_moved = deploy_places_moved(d);
-	return deploy_resolve_outputs(d, err);
+	return deploy_take_outputs(d, err);
 }
 
 static int read_once(struct deploy *d, struct error *err)
@@ -235,7 +235,7 @@ static int read_once(struct deploy *d, struct error *err)
 	for (size_t i = 0; i < d->n_sites; i++)
 		deploy_forget_reading(&d->sites[i]);
 	deploy_forget_records(d);
-	if (read_round(d, READ_FIRST, err) < 0 || deploy_resolve_outputs(d, err) < 0)
+	if (read_round(d, READ_FIRST, err) < 0 || deploy_take_outputs(d, err) < 0)
 		return -1;
 	for (size_t i = 0; i < d->n_sites; i++)
 		if (takes_outputs(&d->sites[i]))

@@ -234,7 +234,7 @@ static void drop_claims(struct execution *x)
 {
 	struct error ignored = ERROR_INIT;
 
-	aws_uncancel(x->options->aws);
+	(void)aws_uncancel(x->options->aws); /* the run is at its end */
 	for (size_t i = 0; i < x->plan->sites.len; i++) {
 		const struct claim_read *read = x->options->sites[i].read;
 

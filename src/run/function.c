@@ -217,8 +217,10 @@ static int put_code(struct function_job *j, struct lambda_function *now,
 		if (taken < 0)
 			return error_wrap(err, "function %s", j->options->name);
 		accepted = taken == 1;
+		j->out->goes_on = accepted;
 		if (read_function(j, now, err) < 0)
 			return -1;
+		j->out->goes_on = false;
 	}
 	error_clear(err);
 	return 0;

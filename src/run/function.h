@@ -26,8 +26,9 @@ struct function_code {
 };
 
 struct function_result {
-	bool changed;        /* the code */
-	bool moved;          /* the alias */
+	bool changed; /* the code */
+	bool goes_on; /* also told when it failed: Lambda takes the code in by itself */
+	bool moved;   /* the alias */
 	const char *version; /* that the alias points to; NULL: no alias. In the arena */
 	struct lambda_function now; /* strings in the arena */
 };

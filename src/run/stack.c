@@ -131,12 +131,30 @@ static int deploy_once(struct stack_job *j, struct stack_result *out, struct err
 	return rc;
 }
 
+/* A service that CloudFormation asks has had too many requests. */
+static int begin_later(struct stack_job *j, int round, struct error *err)
+{
+	j->throttled = false;
+	if (round + 1 == ROUNDS)
+		return error_set(
+			err, ERR_THROTTLED,
+			"stack %s: AWS throttles CloudFormation while it works out "
+			"what changes (Rate exceeded), %d times now; run again later",
+			j->options->name, ROUNDS);
+	watch_tell(j->options->watch, "stack %s: AWS throttles CloudFormation: waiting",
+		   j->options->name);
+	error_clear(err);
+	return watch_sleep(j->options->watch, (int64_t)ROUND_PAUSE_MS << round, err);
+}
+
 /* Somebody else's change has come between: what we made is worth nothing. */
 static int begin_again(struct stack_job *j, int round, struct error *err)
 {
 	struct error ignored = ERROR_INIT; /* likely gone already */
 
 	(void)stack_set_drop(j, &ignored);
+	if (j->throttled)
+		return begin_later(j, round, err);
 	if (round + 1 == ROUNDS)
 		return error_set(
 			err, ERR_LOCKED,
@@ -210,6 +228,7 @@ int stack_deploy(const struct stack_options *options, const struct stack_wish *w
 	job_release(&job);
 	if (rc < 0)
 		stack_result_release(out);
+	out->goes_on = job.goes_on;
 	return rc;
 }
 

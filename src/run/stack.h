@@ -44,7 +44,8 @@ struct stack_wish {
 
 struct stack_result {
 	bool created;
-	bool changed;           /* false: CloudFormation found nothing to do */
+	bool changed; /* false: CloudFormation found nothing to do */
+	bool goes_on; /* also told when it failed: the update was left to itself */
 	struct cfn_stack stack; /* as it is now; strings in the arena */
 	struct str_list notes;  /* what people should know; strings in the arena */
 };

@@ -118,19 +118,31 @@ static int delete_shell(struct stack_job *j, int64_t deadline_ms, struct error *
 	return await_no_shell(j, id, deadline_ms, err);
 }
 
+static int drop(struct stack_job *j, bool had_shell, struct error *err)
+{
+	const struct clock *clock = aws_clock(j->options->watch->aws);
+	int64_t deadline_ms = clock_monotonic_ms(clock) + DROP_MS;
+
+	if (delete_set(j, deadline_ms, err) < 0)
+		return -1;
+	return had_shell ? delete_shell(j, deadline_ms, err) : 0;
+}
+
 int stack_set_drop(struct stack_job *j, struct error *err)
 {
 	struct aws *aws = j->options->watch->aws;
-	int64_t deadline_ms = clock_monotonic_ms(aws_clock(aws)) + DROP_MS;
 	bool had_shell = j->has_shell;
+	const volatile int *cancelled;
+	int rc;
 
 	if (!j->has_set)
 		return 0;
 	j->has_set = j->has_shell = false;
-	if (aws_is_cancelled(aws))
-		aws_uncancel(aws);
-	if (delete_set(j, deadline_ms, err) < 0 ||
-	    (had_shell && delete_shell(j, deadline_ms, err) < 0))
+	/* The work that follows an empty set stops for a signal all the same. */
+	cancelled = aws_uncancel(aws);
+	rc = drop(j, had_shell, err);
+	aws_recancel(aws, cancelled);
+	if (rc < 0)
 		return error_wrap(err, "change set %s of stack %s was left behind",
 				  j->set, j->options->name);
 	error_clear(err); /* of what was gone already */

@@ -150,11 +150,13 @@ static int follow(struct stack_job *j, struct stack_trace *t, size_t n_changes,
 int stack_follow(struct stack_job *j, struct stack_trace *t, size_t n_changes,
 		 struct error *err)
 {
+	j->goes_on = true;
 	if (follow(j, t, n_changes, err) < 0)
 		return error_wrap(err,
 				  "stack %s: its %s goes on by itself, and the next run "
 				  "waits for it",
 				  j->options->name, work_of(j));
+	j->goes_on = false;
 	if (!j->exists)
 		return error_set(err, ERR_SERVICE, "stack %s was deleted meanwhile",
 				 j->options->name);

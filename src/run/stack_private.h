@@ -26,6 +26,8 @@ struct stack_job {
 	const char *stack_id;     /* NULL: not told */
 	bool has_set;             /* it may exist, and nobody has executed it */
 	bool has_shell;           /* the stack may exist for its sake alone */
+	bool throttled;           /* what had to be begun again was so for that */
+	bool goes_on;             /* it was executed, and not followed to its end */
 };
 
 /* ---- stack_state.c ---- */

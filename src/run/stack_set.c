@@ -202,8 +202,10 @@ static int judge_failure(struct stack_job *j, struct poll *p,
 	CLEANUP(buf) struct buf findings = BUF_INIT(ERROR_MSG_MAX);
 	enum error_code code = ERR_CONFIG;
 
-	if (strstr(s->reason, "Rate exceeded"))
+	if (strstr(s->reason, "Rate exceeded")) {
+		j->throttled = true;
 		return 0;
+	}
 	if (strstr(s->reason, "Requires capabilities"))
 		return tell_capabilities(j, s->reason, err);
 	for (size_t i = 0; i < sizeof(blames) / sizeof(*blames); i++)

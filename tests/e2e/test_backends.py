@@ -6,8 +6,12 @@ Each test is one thing that happens at AWS; the witnesses are boto3 and the clou
 import gzip
 import itertools
 import json
+import random
+import signal
+import time
 
 import pytest
+from cloud.lambda_code import pack
 from world import STATE, denied
 
 _names = itertools.count(1)
@@ -150,6 +154,42 @@ def test_a_failed_update_is_rolled_back_and_the_site_stays(live):
     live.world.check_edge()
 
 
+def test_a_failed_update_that_is_taken_back(live):
+    """What was rolled back has left what the commit before holds: there is nothing to do, ever."""
+    live.cloud.fail_next(live.name, "Logs", "No such retention")
+    live.deploy(days=14, status=1)
+    assert live.stack["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    run = live.deploy()
+    assert run.plan["backends"][0]["verdict"] == "unchanged"
+    assert "CreateChangeSet" not in run.operations
+    assert live.run().verdict == "nothing-to-do"
+
+
+def stop_after(api, operation):
+    """A run that is told to stop once AWS has been told to begin; in words for people."""
+    seen = api.world.last_request()
+    running = api.world.start()
+    for _ in range(150):
+        if any(r["operation"] == operation for r in api.cloud.requests(since=seen)):
+            break
+        time.sleep(0.1)
+    running.signal(signal.SIGTERM)
+    return running.finish()
+
+
+def test_a_stack_goes_on_when_a_run_is_stopped(live):
+    live.cloud.settings(stack_polls=0, stack_ms=4000)
+    live.commit(word="two", page="two")
+    run = stop_after(live, "ExecuteChangeSet")
+    assert run.status == 4 and "Nothing was deployed" not in run.out, run
+    assert (f"Stopped on the way: CloudFormation goes on changing stack {live.name}, "
+            "no site was touched.") in run.out, run
+    assert live.page() == "one"
+    live.cloud.settings(stack_ms=0, stack_polls=2)
+    live.run()
+    assert (live.page(), live.answer()) == ("two", "two")
+
+
 def test_a_failed_create_says_how_to_go_on(api):
     api.cloud.fail_next(api.name, "Logs", "No room")
     run = api.deploy(status=1)
@@ -280,6 +320,16 @@ def test_no_right_to_the_bucket_for_code(api, operation):
     assert api.stack is None and api.world.keys() == {}
 
 
+def test_a_bucket_for_code_of_another_account(api):
+    """S3 answers 403, whatever the rights are, to who names the owner that it should have."""
+    bucket = f"crc-artifacts-{api.cloud.account}-us-east-1"
+    api.cloud.rules({"when": {"path_contains": bucket}, "do": {"status": 403, "code": "AccessDenied"}})
+    run = api.deploy(word="never seen either", status=3)
+    error = run.result["error"]
+    assert f"if the bucket is not of account {api.cloud.account}, name one that is" in error and "`artifacts:`" in error
+    assert api.stack is None and api.world.keys() == {}
+
+
 def test_parameters_are_kept_and_compared(live):
     used = {"api/template.yaml": TEMPLATE.format(days="!Ref Days")}
     run = live.deploy(more="    parameters: {Days: 30}\n", **used)
@@ -290,6 +340,15 @@ def test_parameters_are_kept_and_compared(live):
     assert live.stack["Parameters"] == [{"ParameterKey": "Days", "ParameterValue": "30"}]
     run = live.deploy(more="    parameters: {Dais: 30}\n", status=2, **used)
     assert "crc.yml:" in run.result["error"] and 'did you mean "Days"' in run.result["error"]
+
+
+def test_a_deploy_leaves_the_change_set_of_dry_runs_out(live):
+    """As a workflow has it that chooses dry-run by the event, and sets change-set for all."""
+    run = live.deploy("--change-set", word="two")
+    assert live.answer() == "two" and "note: --change-set is for dry runs" in run.err
+    assert run.operations.count("CreateChangeSet") == 1
+    run = live.run("--change-set")
+    assert run.verdict == "nothing-to-do"
 
 
 def test_a_replacement_is_loud(live):
@@ -317,6 +376,148 @@ def test_a_wheel_that_is_not_there(api):
     assert api.stack is None and api.world.keys() == {}
 
 
+@pytest.mark.parametrize("change", [
+    {"shared/app.py": code("two")}, {"twin/app.py": code("two")},
+    {"lib/util.py": "UTIL = 2\n"}, {"shared/app.py": None}])
+def test_offline_code_beside_the_backend_counts(api, change):
+    """In folders that the template names, each of two with the same files, and behind links."""
+    text = TEMPLATE.format(days=7).replace("CodeUri: counter/", "CodeUri: ../shared").replace(
+        "Outputs:", """  Twin:
+    Type: AWS::Serverless::Function
+    Properties: {CodeUri: ../twin, Handler: app.handler, Runtime: python3.12}
+Outputs:""")
+    same = {"shared/more.py": "", "twin/more.py": "", "shared/app.py": code("one"),
+            "twin/app.py": code("one"), "lib/util.py": "UTIL = 1\n"}
+    api.commit(**{"api/template.yaml": text, **same})
+    for folder in ("shared", "twin"):
+        (api.repo.path / folder / "util.py").symlink_to("../lib/util.py")
+    api.commit(**{"api/template.yaml": text, **same})
+    api.repo.commit({"other/file": "no matter"})
+    run = api.run("--offline")
+    assert run.plan["backends"][0]["verdict"] == "unchanged"
+    api.repo.commit(change)
+    [found] = api.run("--offline").plan["backends"]
+    assert (found["verdict"], found["why"]) == ("deploy", f"{next(iter(change))} changed")
+
+
+HIDDEN = """\
+Parameters:
+  Secret: {Type: String, NoEcho: true}
+  Wish: {Type: String, Default: "no"}
+Conditions:
+  IsOn: !Equals [!Ref Wish, "yes"]
+Resources:
+  Logs: {Type: AWS::Logs::LogGroup}
+Outputs:
+  Name: {Value: !Ref Logs}
+  Other: {Value: !Ref Logs, Condition: IsOn}
+"""
+TAKER = """\
+Parameters:
+  Word: {Type: String}
+Resources:
+  Group: {Type: AWS::Logs::LogGroup, Properties: {RetentionInDays: 7}}
+"""
+
+
+def two(api, output):
+    """A backend with a secret, and one that takes an output of it."""
+    more = (f"    parameters: {{Secret: very}}\n  taker:\n    path: taker\n    stack: {api.name}-taker\n"
+            f"    parameters:\n      Word: !output {output}\n")
+    api.commit(more=more, **{"api/template.yaml": HIDDEN, "taker/template.yaml": TAKER})
+    return api.config(more).splitlines()
+
+
+def test_an_output_that_is_misspelt(api):
+    lines = two(api, "api.Nmae")
+    run = api.run(status=2)
+    at = next(i for i, line in enumerate(lines, 1) if "api.Nmae" in line)
+    assert f"crc.yml:{at}:13: Word: " in run.result["error"]
+    assert 'no output "Nmae": did you mean "Name"' in run.result["error"]
+    assert not run.requests and api.stack is None and api.world.keys() == {}
+
+
+def test_an_output_that_does_not_come(api):
+    """It is declared, and its condition is not met. With a hidden parameter the backend deploys in
+    each plan, and none of them brings it."""
+    two(api, "api.Other")
+    run = api.run(status=2, timeout=60)
+    assert "Word: stack" in run.result["error"] and "no output Other" in run.result["error"]
+    assert run.operations.count("ExecuteChangeSet") == 1
+    assert api.cloud.stack(f"{api.name}-taker") is None
+    run = api.run(status=2, timeout=60)
+    assert "no output Other" in run.result["error"]
+    two(api, "api.Name")
+    api.run()
+    assert api.cloud.stack(f"{api.name}-taker")
+
+
+PLACE = """\
+Resources:
+  Logs: {{Type: AWS::Logs::LogGroup}}
+Outputs:
+  Bucket: {{Value: {bucket}}}
+  Other: {{Value: {other}}}
+  Url: {{Value: {url}}}
+"""
+
+
+@pytest.mark.parametrize(("bad", "words"), [
+    ({"bucket": "Not_A_Bucket"}, "crc.yml:4:13: bucket: the output api.Bucket is \"Not_A_Bucket\""),
+    ({"url": "nowhere"}, "url: the output api.Url is \"nowhere\""),
+    ({"other": "same"}, "bucket and prefix are those of site"),
+    ({"bucket": "Not_A_Bucket", "url": "nowhere"}, "the output api."),
+])
+def test_outputs_that_will_not_do_are_mended(api, bad, words):
+    """By the commit that mends the template; until then nothing is deployed by them."""
+    other = f"{api.world.bucket}-other"
+    api.cloud.s3.create_bucket(Bucket=other)
+    good = {"bucket": api.world.bucket, "other": other, "url": "https://x.example"}
+    config = api.config().replace(
+        f"bucket: {api.world.bucket}\n", "bucket: !output api.Bucket\n    url: !output api.Url\n").replace(
+        "backends:", "  second:\n    path: second\n    bucket: !output api.Other\nbackends:")
+    values = {k: good["bucket"] if v == "same" else v for k, v in bad.items()}
+    files = {"crc.yml": config, "second/a.html": "two"}
+    api.commit(**files, **{"api/template.yaml": PLACE.format(**{**good, **values})})
+    for deploys in (1, 0):    # it is deployed, and then it is unchanged
+        run = api.run(status=2, timeout=60)
+        assert words in run.result["error"]
+        assert run.operations.count("ExecuteChangeSet") == deploys and api.world.keys() == {}
+        assert api.run("--dry-run", status=2).result["error"] == run.result["error"]
+    api.commit(**files, **{"api/template.yaml": PLACE.format(**good)})
+    assert "known after deploy" in api.world.run_bare("--dry-run").out or "bucket" not in bad
+    api.run()
+    assert api.page() == "one" and list(api.world.keys(bucket=other)) == ["a.html"]
+
+
+@pytest.mark.parametrize("only", [(), ("--site", "second")])
+def test_a_distribution_by_id_and_by_output(api, only):
+    """Two sites on one distribution: what the other holds counts, whichever way it is written."""
+    config = api.config().replace("backends:", f"""  second:
+    path: second
+    bucket: {api.world.bucket}
+    prefix: z-docs
+    distribution: !output api.Dist
+backends:""")
+    files = {"crc.yml": config, "second/a.html": "a", "second/b.html": "b",
+             "api/template.yaml": "Resources: {Logs: {Type: AWS::Logs::LogGroup}}\n"
+             f"Outputs: {{Dist: {{Value: {api.world.distribution}}}}}\n"}
+    pages = {f"website/z-{n}.html": "one" for n in "ab"}
+    api.commit(**files, **pages)
+    api.run()
+    pages = {name: "two" for name in pages}
+    if only:
+        files["second/a.html"] = files["second/b.html"] = "c"
+    api.commit(**files, **({} if only else pages))
+    run = api.run(*only, "--max-paths", "1")
+    [step] = [s for s in run.plan["steps"] if s["kind"] == "invalidate"]
+    if only:
+        assert step["paths"] == ["/z-docs/*"] and step["evicted"] == 0
+    else:
+        assert step["paths"] == ["/z-*"] and step["evicted"] == 2
+        assert step["evicted_first"] == ["/z-docs/a.html", "/z-docs/b.html"]
+
+
 # --- functions ---------------------------------------------------------------------------------
 
 
@@ -337,6 +538,49 @@ def test_a_function_that_is_not_there(world):
     run = gone.deploy(status=1)
     assert gone.name in run.result["error"] and "us-east-1" in run.result["error"]
     assert "`function`" in run.result["error"] and world.keys() == {}
+
+
+def arn_in(lone, region):
+    lone.commit(**{"crc.yml": lone.config().replace(
+        f"function: {lone.name}",
+        f"function: arn:aws:lambda:{region}:{lone.cloud.account}:function:{lone.name}")})
+
+
+def test_a_function_of_another_region_that_is_not_there(lone):
+    arn_in(lone, "eu-west-1")
+    run = lone.run(status=1)
+    assert "in region eu-west-1" in run.result["error"] and lone.world.keys() == {}
+
+
+def test_a_large_archive_of_another_region(lone):
+    """Lambda takes it from a bucket of its own region, and ours is of this one."""
+    away = lone.cloud.client("lambda", region="eu-west-1")
+    away.create_function(FunctionName=lone.name, Runtime="python3.12", Handler="app.handler",
+                         Role=lone.cloud.make_role(), Code={"ZipFile": pack({"app.py": code("old")})})
+    lone.commit(**{"api/counter/large": random.Random(1).randbytes(51 << 20)})
+    arn_in(lone, "eu-west-1")
+    run = lone.run(status=2)
+    assert "50 MB" in run.result["error"] and "--region eu-west-1" in run.result["error"]
+    assert lone.world.keys() == {} and not run.writes()
+
+
+def test_a_function_of_a_container_image(lone):
+    """Said while planning, before anything is written, and by a dry run."""
+    lone.cloud.functions.create_function(
+        FunctionName=f"{lone.name}-image", Role=lone.cloud.make_role(), PackageType="Image",
+        Code={"ImageUri": f"{lone.cloud.account}.dkr.ecr.us-east-1.amazonaws.com/a:1"})
+    config = lone.config().replace(f"function: {lone.name}", f"function: {lone.name}-image")
+    lone.commit(**{"crc.yml": config})
+    for options in ((), ("--dry-run",)):
+        run = lone.run(*options, status=2)
+        assert "container image" in run.result["error"] and lone.world.keys() == {}
+        assert not run.writes()
+
+
+def test_a_function_and_a_version_of_it(lone):
+    lone.commit(**{"crc.yml": lone.config().replace(lone.name, lone.name + ":live")})
+    run = lone.run(status=2)
+    assert "crc.yml:9:15: " in run.result["error"] and "`alias:`" in run.result["error"]
 
 
 def test_a_busy_function_is_waited_for(lone):
@@ -388,6 +632,15 @@ def test_status_tells_of_backends(lone):
     assert lines[0] == {"v": 1, "type": "status", "backend": "api", "function": lone.name,
                         "status": "Active"}
     assert lines[1]["site"] == "site" and lines[1]["commit"] == lone.repo.head()
+
+
+def test_a_function_goes_on_when_a_run_is_stopped(lone):
+    lone.cloud.change_function(lone.name, ms=5000)
+    lone.commit(word="new")
+    run = stop_after(lone, "UpdateFunctionCode")
+    assert run.status == 4, run
+    assert (f"Stopped on the way: Lambda goes on taking in the code of function {lone.name}, "
+            "no site was touched.") in run.out, run
 
 
 # --- both --------------------------------------------------------------------------------------

@@ -154,7 +154,8 @@ static void what_may_not_be_looked_at_says_why(void **state)
 		"not allowed to look into the bucket " BUCKET
 		" for code and templates: the role needs s3:ListBucket on arn:aws:s3:::" BUCKET
 		" and s3:GetObject on arn:aws:s3:::" BUCKET
-		"/*, or `artifacts:` in crc.yml names another bucket (");
+		"/*; if the bucket is not of account 123456789012, name one that is with "
+		"`artifacts:` in crc.yml (");
 }
 
 static void an_object_is_written_once_with_its_sum(void **state)
@@ -287,7 +288,9 @@ static void a_bucket_of_the_users_is_never_made(void **state)
 		     "there is no bucket mine: make it, correct `artifacts:`");
 	expect(f, "PUT", "/mine/crc/k.zip", 403, NULL, DENIED);
 	assert_int_equal(put(f), -1);
-	assert_error(f, ERR_FORBIDDEN, "needs s3:PutObject on arn:aws:s3:::mine/*, or");
+	assert_error(f, ERR_FORBIDDEN,
+		     "needs s3:PutObject on arn:aws:s3:::mine/*; if the "
+		     "bucket is not of account");
 }
 
 static void nobody_waits_for_ever(void **state)

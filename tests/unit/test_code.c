@@ -625,7 +625,7 @@ static void a_relative_temporary_folder_is_not_taken(void **state)
 	commit(f, "mkdir fn; echo 1 > fn/app.py; echo tiny > fn/requirements.txt");
 	fake_python(f, "python3.13", "mkdir -p $target; echo 2 > $target/tiny.py");
 	must_open(f);
-	run(&f->sandbox, ".", NULL, "mkdir -p rel");
+	run(&f->checkout.sandbox, ".", NULL, "mkdir -p rel");
 	env = process_env_set(only_ours(f), "TMPDIR", "rel");
 	f->code.options.env = env;
 	rc = code_zip(&f->code, &zip, &f->err);

@@ -114,9 +114,9 @@ static const struct {
 	/* It may hide four stars, or anything. */
 	{ "backend counter\nparameter A **** ****\n",
 	  "parameter A is hidden (NoEcho): CloudFormation has to compare it" },
-	{ "backend counter\nstatus UPDATE_ROLLBACK_COMPLETE\ndrifted f\n",
+	{ "backend counter\nstatus UPDATE_ROLLBACK_FAILED\ndrifted f\n",
 	  "the stack's last change did not succeed "
-	  "(UPDATE_ROLLBACK_COMPLETE)" },
+	  "(UPDATE_ROLLBACK_FAILED)" },
 	{ "backend counter\nstatus UPDATE_IN_PROGRESS\n",
 	  "somebody is changing the stack (UPDATE_IN_PROGRESS)" },
 	{ "backend counter\ndrifted f\n", "somebody changed the code of f" },

@@ -127,7 +127,6 @@ static void test_program__every_failure_ends_in_a_result(void **state)
 		{ "--json -n --backend-path back", "", 2, "usage" },
 		{ "--json -n --function-name f", "", 2, "usage" },
 		{ "--json -n --stack-name counter --backend x", "", 2, "config" },
-		{ "--json --change-set --stack-name counter --region x", "", 2, "usage" },
 		{ "--json -n -C /", "", 1, "not-found" },
 		{ "--json -n --head nope", "", 1, "not-found" },
 		{ "--json --base HEAD --bucket my-resume --region x", "", 2, "usage" },

@@ -817,7 +817,10 @@ static void a_set_that_failed_for_throttling_is_made_anew(void **state)
 	given_stack(f, "UPDATE_COMPLETE");
 	f->cfn.set_status = "FAILED";
 	f->cfn.set_reason = "Rate exceeded";
-	deploy_badly(f, ERR_LOCKED, "");
+	deploy_badly(f, ERR_THROTTLED,
+		     "AWS throttles CloudFormation while it works out what changes (Rate "
+		     "exceeded), 5 times now");
+	assert_true(f->aws.clock.now_ms - FIXTURE_MS >= 30000);
 	assert_int_equal(f->cfn.made, 5);
 	assert_nothing_left(f);
 }
@@ -1035,6 +1038,7 @@ static void told_to_stop_before_the_execution_leaves_nothing(void **state)
 	assert_int_equal(f->cfn.stack_deleted, 1);
 	assert_nothing_left(f);
 	assert_true(f->aws.clock.now_ms - FIXTURE_MS < 7000);
+	assert_true(aws_is_cancelled(f->aws.aws));
 }
 
 static void told_to_stop_does_not_take_long(void **state)

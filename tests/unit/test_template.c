@@ -222,6 +222,45 @@ static void test_template__what_outputs_name(void **state)
 	assert_false(template_output_names(&t, "Ref", "Site"));
 }
 
+static void test_template__outputs_that_are_declared(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t n;
+		bool more;
+	} cases[] = {
+		{ "", 0, false },
+		{ "Outputs: {A: {Value: 1}, B: {Value: 2}}\n", 2, false },
+		{ "Transform: AWS::Serverless-2016-10-31\nOutputs: {A: {Value: 1}}\n", 1,
+		  false },
+		{ "Transform: [AWS::LanguageExtensions, AWS::Serverless-2016-10-31]\n", 0,
+		  false },
+		{ "Transform: Ours\nOutputs: {A: {Value: 1}}\n", 1, true },
+		{ "Transform: [AWS::LanguageExtensions, Ours]\n", 0, true },
+		{ "Transform: {Name: AWS::Include, Parameters: {Location: 's3://a/b'}}\n",
+		  0, true },
+		{ "Outputs:\n  A: {Value: 1}\n  Fn::ForEach::X: [V, [a], {'O${V}': {}}]\n",
+		  1, true },
+		{ "Outputs:\n  Fn::Transform: {Name: Ours}\n", 0, true },
+		{ "Outputs: !Transform {Name: Ours}\n", 1, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		CLEANUP(template) struct template t = TEMPLATE_INIT;
+		CLEANUP(buf) struct buf text = BUF_INIT(1000);
+		struct error err = ERROR_INIT;
+
+		buf_printf(&text, "Resources: {A: {Type: T}}\n%s", cases[i].text);
+		if (template_parse(&t, "t.yaml", text.data, text.len, &err) < 0)
+			fail_msg("case %zu: %s", i, err.msg);
+		if (t.output_names.len != cases[i].n ||
+		    t.has_more_outputs != cases[i].more)
+			fail_msg("case %zu: %zu outputs, %d", i, t.output_names.len,
+				 t.has_more_outputs);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -232,6 +271,7 @@ int main(void)
 		cmocka_unit_test(test_template__left_alone),
 		cmocka_unit_test(test_template__globals_anchors_and_loops),
 		cmocka_unit_test(test_template__several_in_the_order_of_the_text),
+		cmocka_unit_test(test_template__outputs_that_are_declared),
 		cmocka_unit_test(test_template__refuses_by_name),
 		cmocka_unit_test(test_template__what_outputs_name),
 	};
