@@ -228,13 +228,24 @@ static bool holds_claims(const struct execution *x)
 	return false;
 }
 
+/* The run may go on with another plan: it is not made deaf to signals that have not come. */
+static void drop_claim(struct execution *x, size_t site)
+{
+	struct aws *aws = x->options->aws;
+	struct error ignored = ERROR_INIT;
+
+	if (aws_is_cancelled(aws))
+		aws_uncancel(aws);
+	if (claim_drop(&x->claims[site], &ignored) == 0 || !aws_is_cancelled(aws))
+		return;
+	aws_uncancel(aws);
+	(void)claim_drop(&x->claims[site], &ignored); /* it ends by itself */
+}
+
 /* Also, and most of all, when a signal has ended the run: else the next one would wait for
  * the leases to end. */
 static void drop_claims(struct execution *x)
 {
-	struct error ignored = ERROR_INIT;
-
-	aws_uncancel(x->options->aws);
 	for (size_t i = 0; i < x->plan->sites.len; i++) {
 		const struct claim_read *read = x->options->sites[i].read;
 
@@ -242,7 +253,7 @@ static void drop_claims(struct execution *x)
 		 * there before keeps it: it says that nothing is known yet. */
 		if (x->sites_are_untouched && read->exists)
 			x->claims[i].next.journal = read->state.journal;
-		claim_drop(&x->claims[i], &ignored);
+		drop_claim(x, i);
 	}
 }
 
