@@ -406,8 +406,8 @@ static int round_trip(struct deploy *d, struct outcome *o, bool *again, struct e
 		return conclude(o, VERDICT_SUPERSEDED);
 	if (!d->options->offline && deploy_look(d, err) < 0)
 		return -1;
-	if (!d->options->offline)
-		deploy_find_left_sets(d);
+	if (!d->options->offline && deploy_find_left_sets(d, err) < 0)
+		return -1;
 	rc = make_plan(d, o, err);
 	deploy_keep_outputs(d, o);
 	if (rc)
@@ -452,6 +452,9 @@ static int run_rounds(struct deploy *d, struct outcome *o, struct error *err)
 			return 0;
 		if (!again)
 			return -1;
+		/* Whatever was put away since may have made requests deaf to it. */
+		if (d->options->cancelled && *d->options->cancelled)
+			return error_set(err, ERR_CANCELLED, "cancelled");
 		/* What backends took is not time that others were faster. */
 		if (has_backend_steps(&o->plan) && rounds++ < rounds_most(d))
 			until_ms = clock_monotonic_ms(d->options->clock) +

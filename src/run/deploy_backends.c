@@ -336,17 +336,20 @@ static bool any_unfinished(const struct deploy *d)
 	return false;
 }
 
-void deploy_find_left_sets(struct deploy *d)
+int deploy_find_left_sets(struct deploy *d, struct error *err)
 {
 	for (size_t i = 0; any_unfinished(d) && i < d->n_backends; i++) {
-		struct error err = ERROR_INIT;
-
+		if (backend_find_left_sets(&d->backends[i], err) == 0)
+			continue;
+		if (err->code == ERR_CANCELLED)
+			return -1;
 		/* What is left does nothing by itself. */
-		if (backend_find_left_sets(&d->backends[i], &err) < 0)
-			note_list_push(&d->notes,
-				       (struct note){ NOTE_WARNING, SIZE_MAX, NULL,
-						      arena_strdup(&d->arena, err.msg) });
+		note_list_push(&d->notes,
+			       (struct note){ NOTE_WARNING, SIZE_MAX, NULL,
+					      arena_strdup(&d->arena, err->msg) });
+		error_clear(err);
 	}
+	return 0;
 }
 
 static bool any_superseded(const struct deploy *d)

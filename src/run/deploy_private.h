@@ -61,8 +61,9 @@ bool deploy_waits(const struct deploy *d);
 bool deploy_site_is_known(const struct deploy_site *s);
 /* Whether a site goes somewhere else than the configuration holds, by what was read last. */
 bool deploy_places_moved(const struct deploy *d);
-/* After a deploy that died, or that may have: finds the change sets that it has left. */
-void deploy_find_left_sets(struct deploy *d);
+/* After a deploy that died, or that may have: finds the change sets that it has left.
+ * -1: ERR_CANCELLED; any other failure is a note. */
+int deploy_find_left_sets(struct deploy *d, struct error *err);
 /* What the plan has to know of the backends; out has room for all. */
 int deploy_describe_backends(struct deploy *d, struct backend_input *out, size_t *n,
 			     struct error *err);

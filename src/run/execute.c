@@ -229,21 +229,22 @@ static bool holds_claims(const struct execution *x)
 }
 
 /* Also, and most of all, when a signal has ended the run: else the next one would wait for
- * the leases to end. */
+ * the leases to end. Afterwards signals count again: the run may go on with another plan. */
 static void drop_claims(struct execution *x)
 {
-	struct error ignored = ERROR_INIT;
+	const volatile int *cancelled = aws_uncancel(x->options->aws);
 
-	(void)aws_uncancel(x->options->aws); /* the run is at its end */
 	for (size_t i = 0; i < x->plan->sites.len; i++) {
 		const struct claim_read *read = x->options->sites[i].read;
+		struct error ignored = ERROR_INIT;
 
 		/* What the journal says of this deploy has not begun. A state that was not
 		 * there before keeps it: it says that nothing is known yet. */
 		if (x->sites_are_untouched && read->exists)
 			x->claims[i].next.journal = read->state.journal;
-		claim_drop(&x->claims[i], &ignored);
+		(void)claim_drop(&x->claims[i], &ignored); /* it ends by itself */
 	}
+	aws_recancel(x->options->aws, cancelled);
 }
 
 /* The walk */

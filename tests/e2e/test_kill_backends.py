@@ -60,3 +60,9 @@ def test_two_first_deploys(clouds, outputs):
 def test_told_to_stop(clouds, outputs):
     moments = [(("CreateChangeSet", 1), AFTER), (("ExecuteChangeSet", 1), "before")]
     clouds.sweep(moments, halves.cancelled(outputs, "A", signal.SIGTERM, release=False))
+
+
+def test_told_to_stop_in_a_second_plan(clouds, outputs):
+    """What the first one has put away has made nobody deaf."""
+    moments = [(("ListChangeSets", 1), "before")]
+    clouds.sweep(moments, halves.cancelled(outputs, None, signal.SIGTERM, release=False))
