@@ -98,10 +98,12 @@ run_pytest_slow() {
 # run_pytest FOLDER...: against the binary with sanitizers; what is measured, against the
 # release build.
 run_pytest() {
-	local options=(-q -p no:cacheprovider)
+	local options=(-q -p no:cacheprovider) most=1500 each=300
+	# Sweeps deploy thousands of times.
+	[ "$1" != tests/fault ] || most=7200 each=1800
 	[ ! -x build/crc-action ] || export CRC_ACTION_RELEASE=$PWD/build/crc-action
 	! .venv/bin/python -c 'import xdist' 2>/dev/null || options+=(-n 2)
-	! .venv/bin/python -c 'import pytest_timeout' 2>/dev/null || options+=(--timeout 300)
+	! .venv/bin/python -c 'import pytest_timeout' 2>/dev/null || options+=(--timeout "$each")
 	CRC_ACTION=$PWD/build/asan/action/crc-action \
-		timeout 1500 .venv/bin/python -m pytest "${options[@]}" "$@"
+		timeout "$most" .venv/bin/python -m pytest "${options[@]}" "$@"
 }
