@@ -9,7 +9,7 @@ LLVM=
 BUILD_PACKAGES=(
 	build-essential cmake ninja-build pkg-config git ca-certificates
 	libgit2-dev libcurl4-openssl-dev libjansson-dev libyaml-dev libexpat1-dev
-	libzip-dev zlib1g-dev libssl-dev
+	libzip-dev zlib1g-dev libssl-dev libcivetweb-dev libsqlite3-dev libpq-dev
 )
 
 AWSCLI_VERSION=1.46.3

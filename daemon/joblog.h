@@ -1,0 +1,38 @@
+/* joblog.h - what a deploy says while it runs: STATE/logs/ID.jsonl, one JSON object a line.
+ *
+ *   {"at":1764000000000,"event":{"v":1,"type":"step",...}}    a line of crc-action's --json, or of job's own
+ *   {"at":1764000000000,"line":"npm WARN ...","stream":"err"} anything else that was printed
+ *   {"at":1764000000000,"attempt":2}                          an attempt begins
+ *
+ * Job's own events are {"v":1,"type":"phase","phase":"fetch"|"checkout"|"build"|"deploy"} and
+ * {"v":1,"type":"commit","commit":HEX,"summary":...,"author":...}. */
+#ifndef DAEMON_JOBLOG_H
+#define DAEMON_JOBLOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+
+struct joblog;
+
+/* Appends to the log of a job. Over most bytes, one line says that the rest is left out. */
+int joblog_open(const char *state, int64_t id, int64_t most, struct joblog **out,
+		struct error *err);
+void joblog_free(struct joblog *l); /* NULL-safe */
+void joblog_attempt(struct joblog *l, int64_t now_ms, int attempt);
+/* line: raw, of either stream; a JSON object with "v" and "type" on stdout becomes an event. */
+void joblog_line(struct joblog *l, int64_t now_ms, bool is_stderr, const char *line,
+		 size_t len);
+/* Whole lines from offset on, at most most bytes; *next is where to go on. ERR_NOT_FOUND. */
+int joblog_read(const char *state, int64_t id, int64_t offset, size_t most,
+		struct buf *out, int64_t *next, struct error *err);
+/* Removes logs of jobs below the id that are older than before_ms. */
+int joblog_prune(const char *state, int64_t before_ms, struct error *err);
+
+#include "base/mem.h"
+MEM_DEFINE_FREEP(joblog)
+
+#endif

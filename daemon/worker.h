@@ -1,0 +1,39 @@
+/* worker.h - threads that take jobs from the queue and run each in a child of its own
+ * (`crc-daemon job`), which fetches, builds and becomes crc-action.
+ *
+ * The child has a deadline, limits and a process group; what it says goes to the job's log; its end
+ * is judged (verdict.h) and written to the queue, and told to the host. While it runs, its lease is
+ * renewed; a lease that is lost ends the child. Another thread polls the branches. */
+#ifndef DAEMON_WORKER_H
+#define DAEMON_WORKER_H
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "daemon/metrics.h"
+#include "daemon/queue.h"
+#include "daemon/settings.h"
+
+struct worker;
+
+/* All borrowed until worker_stop() has returned. */
+struct worker_needs {
+	struct settings_box *settings;
+	struct queue *queue;
+	struct metrics *metrics;
+	const struct clock *clock;
+	const struct log *log;
+	const char *program; /* of crc-daemon itself, for its job children */
+};
+
+int worker_start(const struct worker_needs *needs, struct worker **out,
+		 struct error *err);
+/* There may be something to do; the settings may be others. Any thread. */
+void worker_wake(struct worker *w);
+/* Takes no more jobs. Running ones get up to grace_ms to end, then TERM: what they leave is
+ * pending again. Frees the worker. NULL-safe. */
+void worker_stop(struct worker *w, int64_t grace_ms);
+/* When the worker's threads last came by (monotonic): for the watchdog. */
+int64_t worker_alive_ms(struct worker *w);
+
+#endif
