@@ -1,7 +1,8 @@
+#include "daemon/settings.h"
+
 #include <pthread.h>
 
 #include "base/mem.h"
-#include "daemon/settings.h"
 
 struct settings_box {
 	pthread_mutex_t lock;

@@ -1,9 +1,13 @@
 /* What must go together in daemon.yml, once each value by itself is right. */
+#include "daemon/settings.h"
+
 #include <string.h>
 
 #include "codec/url.h"
 #include "daemon/settings_private.h"
 #include "daemon/settings_rules.h"
+
+enum { MEMORY_LEAST = 64 << 20 };
 
 /* A site, and where it stands in the file. */
 struct place {
@@ -176,12 +180,25 @@ static void warn_of_openness(struct settings *s)
 			"reaches; give it an address of its own with \"admin\"");
 }
 
+/* Address space in which no program of ours gets anywhere. */
+static int check_memory(const struct settings_draft *d, struct error *err)
+{
+	const struct yaml_node *at = yaml_get(yaml_get(d->root, "limits"), "memory");
+
+	if (!d->settings->memory || d->settings->memory >= MEMORY_LEAST)
+		return 0;
+	return settings_fail_at(d, at->line, at->column, err,
+				"memory \"%s\": is too small for any deploy; 0 is no "
+				"limit",
+				at->text);
+}
+
 int settings_check(const struct settings_draft *d, struct error *err)
 {
 	const struct settings *s = d->settings;
 	const struct yaml_node *sites = yaml_get(d->root, "sites");
 
-	if (check_addresses(d, err) < 0)
+	if (check_addresses(d, err) < 0 || check_memory(d, err) < 0)
 		return -1;
 	if (secret_is_set(&s->queue_password) && !strstr(s->queue, "://"))
 		return fail_key(d, "queue-password", err,

@@ -1,4 +1,6 @@
 /* From the bytes of daemon.yml to a draft: one table of fields for each kind of mapping. */
+#include "daemon/settings.h"
+
 #include <string.h>
 
 #include "daemon/settings_fields.h"

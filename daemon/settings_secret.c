@@ -1,6 +1,8 @@
 /* Secrets from their files. */
 #define _DEFAULT_SOURCE
 
+#include "daemon/settings.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
