@@ -156,10 +156,11 @@ static int read_draft(struct settings_draft *d, struct error *err)
 	return settle_action(d, err);
 }
 
-int settings_read(const char *path, struct settings **out, struct error *err)
+static int read_extent(const char *path, enum settings_extent extent,
+		       struct settings **out, struct error *err)
 {
 	struct settings *s = settings_new();
-	struct settings_draft d = { .settings = s, .name = path };
+	struct settings_draft d = { .extent = extent, .settings = s, .name = path };
 	int rc;
 
 	s->path = absolute(&s->arena, path);
@@ -171,4 +172,14 @@ int settings_read(const char *path, struct settings **out, struct error *err)
 	else
 		*out = s;
 	return rc;
+}
+
+int settings_read(const char *path, struct settings **out, struct error *err)
+{
+	return read_extent(path, SETTINGS_ALL, out, err);
+}
+
+int settings_read_queue(const char *path, struct settings **out, struct error *err)
+{
+	return read_extent(path, SETTINGS_QUEUE, out, err);
 }

@@ -1,4 +1,5 @@
-/* fd.h - file descriptors that close themselves. Private to io. */
+/* fd.h - file descriptors that close themselves. For io, and for the daemon's own sockets and
+ * secrets. */
 #ifndef IO_FD_H
 #define IO_FD_H
 
