@@ -772,7 +772,8 @@ static const struct sight sights[] = {
 	  "azure-devops",
 	  { { 0 } },
 	  "{\"eventType\":\"git.push\",\"resource\":{}}",
-	  "! there are no resource.refUpdates",
+	  "! there are no resource.refUpdates: the subscription must send all resource "
+	  "details",
 	  { 0 } },
 	{ "generic",
 	  "generic",
