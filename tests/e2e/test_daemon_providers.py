@@ -119,8 +119,8 @@ HOSTS = {
     "azure-devops": Host("azure-devops", basic, "Authorization", covers_body=False),
     "generic": Host("generic", standard, "webhook-signature", secret=WHSEC, other=WHSEC_OTHER,
                     timed=True),
-    "generic-hmac": Host("generic", bitbucket, "X-Hub-Signature", delivery="webhook-id", is_hex=True,
-                         settings={"auth": "hmac-sha256", "header": "x-hub-signature"}),
+    "generic-hmac": Host("generic", bitbucket, "X-Hub-Signature", delivery="webhook-id",
+                         is_hex=True, settings={"auth": "hmac-sha256", "header": "x-hub-signature"}),
     "generic-token": Host("generic", token, "X-Api-Key", delivery="webhook-id", covers_body=False,
                           settings={"auth": "token", "header": "X-Api-Key"}),
     "eventbridge": Host("generic", token, "X-Api-Key", covers_body=False, settings={
@@ -321,31 +321,25 @@ def test_one_bit_of_the_signature(name):
     case, host = first(name), HOSTS[name]
     headers = job(case)["headers"][2:]
     at, value = next((i, v) for i, (n, v) in enumerate(headers) if n == host.signature)
-    jobs, changed = [], []
+    digits = len("sha256=") if value.startswith("sha256=") else 0
+    changed = [value[:-1], value + value[-1], "", " "]
     for i, char in enumerate(value):
-        for bit in range(7):
-            other = chr(ord(char) ^ 1 << bit)
-            spelled_alike = host.is_hex and other.lower() == char.lower() and i >= len("sha256=") * (
-                value.startswith("sha256="))
-            if other < " " or other == "\x7f" or spelled_alike:
-                continue
-            bad = headers[:at] + [[host.signature, value[:i] + other + value[i + 1:]]] + headers[at + 1:]
-            jobs.append(job(case, headers=bad))
-            changed.append(value[:i] + "[" + other + "]" + value[i + 1:])
-    for short in (value[:-1], value + value[-1], "", " "):
-        jobs.append(job(case, headers=headers[:at] + [[host.signature, short]] + headers[at + 1:]))
-        changed.append(short)
-    answers = ask(jobs)
-    let_in = [changed[i] for i, answer in enumerate(answers) if not is_refused(answer)]
+        for other in (chr(ord(char) ^ 1 << bit) for bit in range(7)):
+            spelled_alike = host.is_hex and i >= digits and other.lower() == char.lower()
+            if other.isprintable() and not spelled_alike:
+                changed.append(value[:i] + other + value[i + 1:])
+    answers = ask([job(case, headers=headers[:at] + [[host.signature, bad]] + headers[at + 1:])
+                   for bad in changed])
+    let_in = [bad for bad, answer in zip(changed, answers) if not is_refused(answer)]
     if host.sign is basic:  # the user's name and the scheme's case are free
         let_in = [value for value in let_in if not same_password(value, SECRET)]
     assert let_in == []
 
 
 def same_password(value, secret):
-    value = value.replace("[", "").replace("]", "")
     scheme, _, pair = value.partition(" ")
-    return scheme.lower() == "basic" and base64.b64decode(pair).partition(b":")[2] == secret.encode()
+    password = base64.b64decode(pair).partition(b":")[2]
+    return scheme.lower() == "basic" and password == secret.encode()
 
 
 @pytest.mark.parametrize("name", HOSTS)
@@ -386,9 +380,11 @@ def test_several_signatures(name):
     wrong = standard(host.other, read(case), NOW)[2][1]
 
     def with_signature(value):
-        return job(case, headers=[[n, value if n == "webhook-signature" else v] for n, v in headers])
+        others = [header for header in headers if header[0] != "webhook-signature"]
+        return job(case, headers=others + [["webhook-signature", value]])
 
-    good = [f"{wrong} {right}", f"{right} {wrong}", f"v1a,c29tZXRoaW5n {right}", f"{wrong}  {right} "]
+    good = [f"{wrong} {right}", f"{right} {wrong}", f"v1a,c29tZXRoaW5n {right}",
+            f"{wrong}  {right} "]
     bad = [f"{wrong} {wrong}", right.replace("v1,", "v2,"), right.replace("v1,", "v1="),
            f"{wrong},{right}", right[3:]]
     answers = ask([with_signature(value) for value in good + bad])
