@@ -6,6 +6,7 @@
 #ifndef DAEMON_SETTINGS_H
 #define DAEMON_SETTINGS_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -30,7 +31,8 @@ struct site_access {
 struct site {
 	const char *
 		name; /* [A-Za-z0-9][A-Za-z0-9._-]*, at most 63: it is in URLs and paths */
-	const char *repository; /* https, http, ssh, git URL, or an absolute path */
+	/* https, http, ssh or git URL, USER@HOST:PATH (which is ssh), or an absolute path */
+	const char *repository;
 	struct site_access access;
 	const char *branch;          /* "main" */
 	const char *config;          /* --config of crc-action; NULL: its default */
@@ -75,11 +77,14 @@ struct settings {
 	struct site *sites;
 	size_t n_sites;
 	const char **names; /* of all sites, NULL-terminated */
-	int refs_;          /* private */
+	struct str_list
+		warnings; /* what --check-config and the start's log say besides */
+	atomic_int refs_; /* private */
 };
 
-/* Reads and checks all of it, secrets too. -1: ERR_CONFIG with FILE:LINE:COLUMN and the
- * nearest known key, ERR_IO. The caller drops *out. */
+/* Reads and checks all of it, secrets too. Paths in it are from the file's folder. -1:
+ * ERR_CONFIG with FILE:LINE:COLUMN and the nearest known key; ERR_NOT_FOUND, ERR_IO,
+ * ERR_TOO_BIG: the file itself. No message holds a secret. The caller drops *out. */
 int settings_read(const char *path, struct settings **out, struct error *err);
 struct settings *settings_hold(struct settings *s);
 void settings_drop(struct settings *s); /* NULL-safe */
