@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "base/mem.h"
 #include "daemon/html.h"
 
 #define BAD "\xef\xbf\xbd"
