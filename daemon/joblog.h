@@ -5,7 +5,9 @@
  *   {"at":1764000000000,"attempt":2}                          an attempt begins
  *
  * Job's own events are {"v":1,"type":"phase","phase":"fetch"|"checkout"|"build"|"deploy"} and
- * {"v":1,"type":"commit","commit":HEX,"summary":...,"author":...}. */
+ * {"v":1,"type":"commit","commit":HEX,"summary":...,"author":...}. An event of more than JOBLOG_EVENT_MOST
+ * bytes (a plan of many files) becomes {"v":1,"type":TYPE,"left_out":BYTES}. Text is what the
+ * build printed, and hostile. */
 #ifndef DAEMON_JOBLOG_H
 #define DAEMON_JOBLOG_H
 
@@ -18,18 +20,23 @@
 
 struct joblog;
 
-/* Appends to the log of a job. Over most bytes, one line says that the rest is left out. */
+enum { JOBLOG_LINE_MOST = 8000, JOBLOG_EVENT_MOST = 1 << 20 };
+
+/* Appends to the log of a job. Over most bytes, one line says that the rest is left out; a
+ * result is written still. */
 int joblog_open(const char *state, int64_t id, int64_t most, struct joblog **out,
 		struct error *err);
 void joblog_free(struct joblog *l); /* NULL-safe */
 void joblog_attempt(struct joblog *l, int64_t now_ms, int attempt);
-/* line: raw, of either stream; a JSON object with "v" and "type" on stdout becomes an event. */
+/* line: raw, of either stream; a JSON object with "v" and "type" on stdout becomes an event. A log
+ * that cannot be written loses lines, and says nothing: the deploy goes on. */
 void joblog_line(struct joblog *l, int64_t now_ms, bool is_stderr, const char *line,
 		 size_t len);
-/* Whole lines from offset on, at most most bytes; *next is where to go on. ERR_NOT_FOUND. */
+/* Appends whole lines from offset on, at most most bytes, but one line in any case; *next is where to
+ * go on. What is not yet a whole line waits for the next call. ERR_NOT_FOUND. */
 int joblog_read(const char *state, int64_t id, int64_t offset, size_t most,
 		struct buf *out, int64_t *next, struct error *err);
-/* Removes logs of jobs below the id that are older than before_ms. */
+/* Removes logs that nothing was written to since before_ms (wall clock). */
 int joblog_prune(const char *state, int64_t before_ms, struct error *err);
 
 #include "base/mem.h"

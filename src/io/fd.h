@@ -1,5 +1,4 @@
-/* fd.h - file descriptors that close themselves. For io, and for the daemon's own sockets and
- * secrets. */
+/* fd.h - file descriptors that close themselves. For io, and the daemon. */
 #ifndef IO_FD_H
 #define IO_FD_H
 
