@@ -6,8 +6,8 @@
 #include "daemon/queue.h"
 #include "daemon/settings.h"
 
-/* With the password in the URL, if there is one; a file's folder is made. Owner: this machine,
- * this process, and something random. The caller frees *out. */
+/* A file's folder is made. The owner is this machine, this process, and something random. The
+ * caller frees *out. */
 int store_open(const struct settings *s, const struct log *log, struct queue **out,
 	       struct error *err);
 

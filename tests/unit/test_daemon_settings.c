@@ -41,6 +41,10 @@ static int enter_folder(void **state)
 	if (fs_make_folders("credentials", &err) < 0 ||
 	    setenv("CREDENTIALS_DIRECTORY", "credentials", 1) < 0)
 		return -1;
+	buf_str(&path, "/bin");
+	if (fs_make_folders("bin", &err) < 0 || setenv("PATH", path.data, 1) < 0)
+		return -1;
+	write_file("bin/crc-action", "", 0700);
 	write_file("hook", "s3cret\n", 0600);
 	write_file("old", "0ld\r\n\n", 0600);
 	write_file("key", "a private key", 0600);
@@ -121,6 +125,7 @@ static void test_settings__least_file_has_sensible_defaults(void **state)
 	assert_int_equal(s->memory, INT64_C(2147483648));
 	assert_int_equal(s->keep_ms, INT64_C(2592000000));
 	assert_int_equal(s->warnings.len, 0);
+	assert_in_folder(s->action, "bin/crc-action");
 	assert_non_null(site);
 	assert_text(site->branch, "main");
 	assert_text(site->access.user, "x-access-token");
@@ -138,7 +143,7 @@ static const char every_key[] =
 	"state: state\n"
 	"queue: postgresql://crc@db/crc\n"
 	"queue-password: credential:token\n"
-	"action: bin/crc-action\n"
+	"action: other-action\n"
 	"public-url: https://deploy.example.com/\n"
 	"trusted-proxies: [127.0.0.1, 10.0.0.0/8, fd00::/8]\n"
 	"page: { user: me, password: credential:page }\n"
@@ -183,11 +188,7 @@ static const char every_key[] =
 
 static struct settings *read_every_key(void)
 {
-	struct error err = ERROR_INIT;
-
-	if (fs_make_folders("bin", &err) < 0)
-		fail_msg("%s", err.msg);
-	write_file("bin/crc-action", "", 0700);
+	write_file("other-action", "", 0700);
 	return read_good(every_key);
 }
 
@@ -202,7 +203,7 @@ static void test_settings__every_key_of_the_file(void **state)
 	assert_in_folder(s->state, "state");
 	assert_text(s->queue, "postgresql://crc@db/crc");
 	assert_secret(&s->queue_password, "t0ken");
-	assert_in_folder(s->action, "bin/crc-action");
+	assert_in_folder(s->action, "other-action");
 	assert_text(s->public_url, "https://deploy.example.com");
 	assert_int_equal(s->trusted.len, 3);
 	assert_text(s->page_user, "me");
@@ -646,6 +647,35 @@ static void test_settings__action_must_be_there_when_named(void **state)
 	assert_int_equal(err.code, ERR_NOT_FOUND);
 }
 
+static void test_settings__action_that_is_nowhere_is_warned_of(void **state)
+{
+	CLEAN_SETTINGS struct settings *s = NULL;
+
+	(void)state;
+	assert_int_equal(unlink("bin/crc-action"), 0);
+	s = read_good(SITE);
+	assert_int_equal(s->warnings.len, 1);
+	assert_true(str_starts(s->warnings.items[0], "action: there is no crc-action"));
+	assert_text(s->action, "/usr/bin/crc-action");
+}
+
+/* Whoever types a command may be unable to read what only the daemon may. */
+static void test_settings__queue_alone(void **state)
+{
+	CLEAN_SETTINGS struct settings *s = NULL;
+	struct error err = ERROR_INIT;
+
+	(void)state;
+	write_file("daemon.yml",
+		   "queue: postgresql://db/crc\nqueue-password: credential:token\n" WITH(
+			   "nowhere"),
+		   0644);
+	assert_int_equal(settings_read_queue("daemon.yml", &s, &err), 0);
+	assert_secret(&s->queue_password, "t0ken");
+	assert_text(s->names[0], "a");
+	assert_false(secret_is_set(&s->sites[0].keys.secrets[0]));
+}
+
 static void test_settings__box_keeps_what_is_held(void **state)
 {
 	struct settings *first = read_good(SITE);
@@ -704,6 +734,8 @@ int main(void)
 		TEST(file_that_others_may_read_is_warned_of),
 		TEST(open_pages_are_warned_of),
 		TEST(action_must_be_there_when_named),
+		TEST(action_that_is_nowhere_is_warned_of),
+		TEST(queue_alone),
 		TEST(box_keeps_what_is_held),
 		TEST(numbers_with_units),
 	};
