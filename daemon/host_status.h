@@ -3,6 +3,7 @@
 #ifndef DAEMON_HOST_STATUS_H
 #define DAEMON_HOST_STATUS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/arena.h"
@@ -26,6 +27,7 @@ struct host_status_settings {
 	const char *context; /* default "crc/SITE" */
 };
 
+/* Hosts that know no running are told pending. */
 enum host_state { HOST_PENDING, HOST_RUNNING, HOST_SUCCESS, HOST_FAILURE, HOST_ERROR };
 
 struct host_status {
@@ -38,11 +40,24 @@ struct host_status {
 
 enum { HOST_STATUS_HEADERS = 4 };
 
-/* The request of a status. Strings and body are the arena's. req->headers is too. */
+/* A status as a request. Strings are the arena's, the credentials are wiped on release. */
+struct host_status_message {
+	struct arena arena;
+	struct secret authorization;
+	struct http_header headers[HOST_STATUS_HEADERS];
+	struct http_request req;
+};
+
+/* -1: ERR_CONFIG (a link is missing that the host insists on), ERR_USAGE (no such commit id).
+ * Released by the caller either way; req points into *out, which must stay put. */
 int host_status_request(const struct host_status_settings *s,
-			const struct host_status *st, struct arena *arena,
-			struct http_request *req, struct error *err);
+			const struct host_status *st, struct host_status_message *out,
+			struct error *err);
+void host_status_message_release(struct host_status_message *m);
+
 /* Whether settings are enough for the row. ERR_CONFIG. */
 int host_status_check(const struct host_status_settings *s, struct error *err);
+/* Whether the host takes no status without a link: public-url must be configured. */
+bool host_status_needs_url(const struct host_status_kind *k);
 
 #endif

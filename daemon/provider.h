@@ -31,14 +31,21 @@ struct provider_generic {
 	 * in header) or "token" (the secret itself in header). */
 	const char *auth;
 	const char *header;
+	/* Of an array of changes, to whose items ref, before and after then point; default: the
+	 * payload is one change, or has them in "/changes" when ref points to nothing. */
+	const char *changes;
 	const char
 		*ref; /* default "/ref"; its value may be "main" or "refs/heads/main" */
-	const char *before;   /* default "/before" */
-	const char *after;    /* default "/after" */
+	const char *before;   /* default "/before"; it may be null or not be there */
+	const char *after;    /* default "/after"; null or zeros: the ref was deleted */
 	const char *delivery; /* default: the header webhook-id */
 };
 
-/* What a delivery must be signed with. */
+/* What a delivery must be signed with.
+ *
+ * A secret that begins with "whsec_" is a key of Standard Webhooks where the row knows those
+ * (gitlab, generic): base64 follows. GitLab's other secrets are the token of X-Gitlab-Token, with
+ * which a whsec_ secret is never compared. Azure's are the password of Basic, whoever the user. */
 struct provider_keys {
 	struct secret secrets[PROVIDER_SECRETS_MOST]; /* any of them will do */
 	size_t n_secrets;
@@ -53,13 +60,14 @@ int provider_authenticate(const struct provider *p, const struct provider_keys *
 			  const struct request *r, int64_t now_s, struct error *err);
 
 /* Reads an authenticated delivery. Released by the caller either way. -1: ERR_DATA for what
- * is not this host's JSON or form (answer 400). Refs are kept as they are, however odd;
- * commits are 40 hex digits or the delivery is ERR_DATA. */
+ * is not this host's JSON or form (answer 400), also for more than PUSH_CHANGES_MOST changes. Refs
+ * are kept as they are, however odd and long; commits are 40 hex digits or the delivery is
+ * ERR_DATA. */
 int provider_parse(const struct provider *p, const struct provider_keys *keys,
 		   const struct request *r, struct push *out, struct error *err);
 
-/* Whether settings are enough for the row: secrets there, the generic row's header named.
- * ERR_CONFIG. */
+/* Whether settings are enough for the row: secrets there and of its kind, the generic row's
+ * header named, its pointers well formed. ERR_CONFIG. */
 int provider_check(const struct provider *p, const struct provider_keys *keys,
 		   struct error *err);
 

@@ -3,6 +3,7 @@
 #ifndef DAEMON_PUSH_H
 #define DAEMON_PUSH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -37,6 +38,7 @@ struct push {
 	/* The host's name for this delivery, "" when it gives none. Not always covered by the
 	 * signature: a replay is told by it and by the digest of the body. */
 	const char *delivery;
+	bool delivery_is_signed;
 };
 
 void push_release(struct push *p);
