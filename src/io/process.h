@@ -28,9 +28,12 @@ struct process {
 	struct buf *out;
 	struct buf *errors;
 	/* May be NULL. Gets each line without its end, raw but NUL-terminated; lines over
-	 * 8,000 bytes come in pieces. */
+	 * line_most bytes come in pieces. */
 	void (*line)(void *ctx, enum process_stream stream, const char *line, size_t len);
 	void *ctx;
+	size_t line_most; /* 0: 8,000 */
+	int64_t grace_ms; /* between TERM and KILL; 0: 5 s */
+	int *ended_by;    /* may be NULL; gets the signal that ended it, 0: none did */
 };
 
 /* Runs the program to its end. 0 when it exits with 0, else -1: ERR_NOT_FOUND (no such
