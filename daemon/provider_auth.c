@@ -167,6 +167,12 @@ int provider_auth_gitlab(const struct provider_attempt *a, struct error *err)
 	return provider_token(&one, a->row->signature, err);
 }
 
+bool provider_signs_gitlab(const struct provider_keys *keys, const struct request *r)
+{
+	return request_header(r, "webhook-signature") &&
+	       select_keys(keys, true).n_secrets > 0;
+}
+
 int provider_check_gitlab(const struct provider_keys *keys, struct error *err)
 {
 	return provider_check_whsec(keys, WHSEC_THOSE_THAT_ARE, err);
