@@ -184,7 +184,7 @@ static const char every_key[] =
 	"    provider: generic\n"
 	"    secrets: hook\n"
 	"    generic: { auth: token, header: X-Token, ref: /a, before: /b, after: /c,\n"
-	"      delivery: /d }\n";
+	"      delivery: /d, changes: /e }\n";
 
 static struct settings *read_every_key(void)
 {
@@ -270,6 +270,7 @@ static void test_settings__keys_of_ssh_and_of_the_generic_row(void **state)
 	assert_text(site->keys.generic.before, "/b");
 	assert_text(site->keys.generic.after, "/c");
 	assert_text(site->keys.generic.delivery, "/d");
+	assert_text(site->keys.generic.changes, "/e");
 }
 
 /* SITE is five lines long; what follows it here is line 6. */
@@ -478,6 +479,10 @@ static void test_settings__values_of_a_site(void **state)
 		{ SITE "    notify: { url: 'ftp://h' }\n",
 		  "6:20: url: must be an http or https URL, without user and "
 		  "password" },
+		{ SITE
+		  "    status: { kind: bitbucket-cloud, project: a/b, token: hook }\n",
+		  "6:13: site \"a\": this host wants a link with each status: set "
+		  "\"public-url\"" },
 		{ SITE "    generic: { ref: /ref }\n",
 		  "6:14: site \"a\": \"generic\" is for the provider \"generic\"" },
 	};
