@@ -55,7 +55,6 @@ static int make_repository(const char *folder, const char *mirror, struct error 
 
 	git_repository_init_options_init(&options, GIT_REPOSITORY_INIT_OPTIONS_VERSION);
 	options.flags = GIT_REPOSITORY_INIT_NO_REINIT | GIT_REPOSITORY_INIT_MKDIR;
-	options.mode = 0700;
 	if (git_repository_init_ext(&handle, folder, &options) < 0)
 		return repo_fail(err, ERR_IO, folder);
 	/* Read when a repository is opened. */

@@ -401,6 +401,10 @@ static int check_remote(const struct mirror_remote *r, struct error *err)
 	if (ref.overflowed || git_reference_name_is_valid(&valid, ref.data) < 0 || !valid)
 		return error_set(err, ERR_CONFIG, "\"%s\" is no name of a branch",
 				 r->branch);
+	/* libgit2 takes it for the name of a protocol. */
+	if (*r->url == '/' && access(r->url, F_OK) < 0)
+		return error_set(err, ERR_NOT_FOUND, "%s: there is no repository",
+				 r->url);
 	return 0;
 }
 
@@ -472,16 +476,15 @@ int mirror_tip(const struct mirror_remote *remote, struct oid *tip, struct error
 /* Mirrors */
 
 /* What a fetch that was killed left: half a pack, and locks that nobody holds. */
-static void remove_leftovers(const char *folder)
+static void remove_leftovers(const char *folder, const char *branch)
 {
-	static const char *const locks[] = { "config.lock", "HEAD.lock",
-					     "packed-refs.lock" };
-	CLEANUP(buf) struct buf packs = BUF_INIT(REPO_PATH_MOST);
+	static const char *const locks[] = { "config", "HEAD", "packed-refs" };
+	CLEANUP(buf) struct buf path = BUF_INIT(REPO_PATH_MOST);
 	struct dirent *entry;
 	DIR *dir;
 
-	buf_printf(&packs, "%s/objects/pack", folder);
-	dir = opendir(packs.data);
+	buf_printf(&path, "%s/objects/pack", folder);
+	dir = opendir(path.data);
 	while (dir && (entry = readdir(dir)) != NULL)
 		if (str_starts(entry->d_name, "pack_") ||
 		    str_starts(entry->d_name, "tmp_"))
@@ -489,10 +492,13 @@ static void remove_leftovers(const char *folder)
 	if (dir)
 		closedir(dir);
 	for (size_t i = 0; i < sizeof(locks) / sizeof(*locks); i++) {
-		buf_clear(&packs);
-		buf_printf(&packs, "%s/%s", folder, locks[i]);
-		(void)unlink(packs.data); /* most often there is none */
+		buf_clear(&path);
+		buf_printf(&path, "%s/%s.lock", folder, locks[i]);
+		(void)unlink(path.data); /* most often there is none */
 	}
+	buf_clear(&path);
+	buf_printf(&path, "%s/refs/heads/%s.lock", folder, branch);
+	(void)unlink(path.data);
 }
 
 /* crc-action asks the remote "origin" whether the head is the branch's tip; the mirror was
@@ -520,16 +526,28 @@ static int make_mirror(const char *folder, git_repository **out, struct error *e
 	/* No template of the machine's, which could bring hooks. */
 	options.flags = GIT_REPOSITORY_INIT_BARE | GIT_REPOSITORY_INIT_NO_REINIT |
 			GIT_REPOSITORY_INIT_MKDIR;
-	options.mode = 0700;
-	if (git_repository_init_ext(out, folder, &options) < 0)
+	if (git_repository_init_ext(out, folder, &options) < 0 || chmod(folder, 0700) < 0)
 		return repo_fail(err, ERR_IO, folder);
 	return 0;
 }
 
-static int open_mirror(const char *folder, git_repository **out, struct error *err)
+/* A branch whose commit is not there. Seen before libgit2 sees it, which would leak. */
+static bool is_damaged(const char *folder, const char *branch)
 {
-	remove_leftovers(folder);
-	if (git_repository_open_bare(out, folder) == 0)
+	CLEANUP(buf) struct buf ref = BUF_INIT(REF_MOST);
+	struct error err = ERROR_INIT;
+	struct oid found;
+
+	buf_printf(&ref, "refs/heads/%s", branch);
+	return repo_local_ref(folder, ref.data, &found, &err) < 0 &&
+	       err.code != ERR_NOT_FOUND;
+}
+
+static int open_mirror(const char *folder, const char *branch, git_repository **out,
+		       struct error *err)
+{
+	remove_leftovers(folder, branch);
+	if (!is_damaged(folder, branch) && git_repository_open_bare(out, folder) == 0)
 		return 0;
 	return make_mirror(folder, out, err);
 }
@@ -556,22 +574,28 @@ static int download(struct talk *t, git_remote *remote, struct error *err)
 	return rc < 0 ? fail_talk(t, rc, err) : 0;
 }
 
+static int check_blob(void *ctx, const struct repo_item *item, struct error *err)
+{
+	if (item->mode == REPO_SUBMODULE || repo_has_blob(ctx, &item->id))
+		return 0;
+	return error_set(err, ERR_DATA, "%s: its blob is missing", item->path);
+}
+
 /* What the mirror has for the branch, whole enough to be deployed. */
 static int check_mirror(const char *folder, const char *branch, struct oid *tip,
 			struct error *err)
 {
+	struct repo_visitor visitor = { .visit = check_blob };
 	CLEANUP_PTR(repo) struct repo *repo = NULL;
 	CLEANUP(buf) struct buf ref = BUF_INIT(REF_MOST);
 
 	buf_printf(&ref, "refs/heads/%s", branch);
-	if (repo_open(folder, NULL, &repo, err) < 0 ||
-	    repo_resolve(repo, ref.data, tip, err) < 0)
+	if (repo_local_ref(folder, ref.data, tip, err) < 0 ||
+	    repo_open(folder, NULL, &repo, err) < 0)
 		return -1;
-	if (!repo_has_commit(repo, tip))
-		return error_set(err, ERR_DATA,
-				 "%s: the commit that was fetched is "
-				 "not whole",
-				 folder);
+	visitor.ctx = repo;
+	if (repo_walk(repo, tip, "", &visitor, err) < 0)
+		return error_wrap(err, "what was fetched into %s", folder);
 	return 0;
 }
 
@@ -585,7 +609,7 @@ static enum outcome fetch_once(const char *folder, const struct mirror_remote *r
 	SCOPED(remote) git_remote *connected = NULL;
 	struct talk t = { .remote = remote };
 
-	if (open_mirror(folder, &handle, err) < 0 ||
+	if (open_mirror(folder, remote->branch, &handle, err) < 0 ||
 	    talk_begin(&t, handle, &connected, err) < 0 ||
 	    find_tip(&t, connected, tip, err) < 0)
 		return FAILED;
