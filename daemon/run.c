@@ -19,11 +19,13 @@
 #include "daemon/metrics.h"
 #include "daemon/notify.h"
 #include "daemon/queue.h"
+#include "daemon/report.h"
 #include "daemon/server.h"
 #include "daemon/settings.h"
 #include "daemon/store.h"
 #include "daemon/worker.h"
 #include "io/fs.h"
+#include "io/http_curl.h"
 
 enum {
 	TICK_MS = 1000,
@@ -32,7 +34,8 @@ enum {
 	WORKER_SILENT_MS = 60000, /* its threads come by more often */
 	PRUNE_MS = 3600000,
 	PRUNE_KEEP = 20, /* jobs of each site, however old */
-	SIGNAL_MS = 200
+	SIGNAL_MS = 200,
+	RESPONSE_MOST = 1 << 20 /* of a host that was told */
 };
 
 struct daemon {
@@ -43,6 +46,7 @@ struct daemon {
 	struct settings_box *settings;
 	struct queue *queue;
 	struct metrics *metrics;
+	struct http *http; /* of the thread that reports */
 	struct worker *worker;
 	struct server *server;
 	char program[PATH_MAX];
@@ -102,6 +106,21 @@ static int find_program(char out[PATH_MAX], struct error *err)
 	return 0;
 }
 
+static void report(void *ctx, const struct site *site, const struct job *job,
+		   const char *commit, enum host_state state, const char *message)
+{
+	const struct daemon *d = ctx;
+	__attribute__((cleanup(settings_dropp))) struct settings *s = settings_now(
+		d->settings);
+	const struct report x = { .settings = s,
+				  .metrics = d->metrics,
+				  .clock = d->clock,
+				  .log = &d->log.log,
+				  .http = d->http };
+
+	report_send(&x, site, job, commit, state, message);
+}
+
 static int start_worker(struct daemon *d, struct error *err)
 {
 	const struct worker_needs needs = { .settings = d->settings,
@@ -110,6 +129,8 @@ static int start_worker(struct daemon *d, struct error *err)
 					    .clock = d->clock,
 					    .log = &d->log.log,
 					    .program = d->program,
+					    .report = report,
+					    .report_ctx = d,
 					    .hurry = &d->hurry };
 
 	return worker_start(&needs, &d->worker, err);
@@ -135,6 +156,10 @@ static void wake_worker(void *ctx)
 /* With what has been read; s goes to the box. */
 static int start_with(struct daemon *d, struct settings *s, struct error *err)
 {
+	const struct http_curl_options http = { .clock = d->clock,
+						.user_agent = "crc-daemon/" CRC_VERSION,
+						.max_response = RESPONSE_MOST };
+
 	d->settings = settings_box_new(s);
 	daemon_log_format(&d->log, s->json_log);
 	say_warnings(d, s);
@@ -143,6 +168,8 @@ static int start_with(struct daemon *d, struct settings *s, struct error *err)
 	if (store_open(s, &d->log.log, &d->queue, err) < 0)
 		return -1;
 	d->metrics = metrics_new(clock_wall_ms(d->clock));
+	if (http_curl_new(&http, &d->http, err) < 0)
+		return -1;
 	if (start_worker(d, err) < 0)
 		return -1;
 	queue_on_change(d->queue, wake_worker, d->worker);
@@ -192,10 +219,11 @@ static void warn_of_restart(struct daemon *d, const struct settings *now,
 			    const struct settings *next)
 {
 	if (!same_list(&now->listen, &next->listen) ||
-	    !same_list(&now->admin, &next->admin) || now->threads != next->threads)
+	    !same_list(&now->admin, &next->admin) || now->threads != next->threads ||
+	    now->workers != next->workers)
 		SAY(d, LOG_WARN,
-		    "reload: \"listen\", \"admin\" and \"threads\" count from the next "
-		    "start on");
+		    "reload: \"listen\", \"admin\", \"threads\" and \"workers\" count "
+		    "from the next start on");
 }
 
 static int swap_settings(struct daemon *d, struct error *err)
@@ -344,6 +372,7 @@ static void release(struct daemon *d)
 {
 	stop_parts(d, 0, 0);
 	queue_free(d->queue);
+	http_free(d->http);
 	metrics_free(d->metrics);
 	settings_box_free(d->settings);
 }

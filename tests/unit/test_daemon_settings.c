@@ -463,6 +463,15 @@ static void test_settings__values_of_a_site(void **state)
 		  "6:20: environment \"A=B\": is no name of a variable" },
 		{ SITE "    environment: { LD_PRELOAD: x }\n",
 		  "6:20: environment \"LD_PRELOAD\": must not be set" },
+	};
+
+	(void)state;
+	CHECK_BAD(bad);
+}
+
+static void test_settings__hosts_of_a_site(void **state)
+{
+	static const struct bad bad[] = {
 		{ SITE "    poll: 5\n",
 		  "6:11: poll \"5\": must be like 10s, 5m, 12h or 7d" },
 		{ REPO("https://h/a.git") "    provider: gitaa\n    secrets: hook\n",
@@ -731,6 +740,7 @@ int main(void)
 		TEST(values_of_the_file),
 		TEST(limits_are_read_strictly),
 		TEST(values_of_a_site),
+		TEST(hosts_of_a_site),
 		TEST(access_must_fit_the_repository),
 		TEST(token_over_http_to_this_machine),
 		TEST(secrets_that_cannot_be_read),
