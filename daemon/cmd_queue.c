@@ -1,4 +1,4 @@
-#include "daemon/cmd_queue.h"
+#include "daemon/cmd.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -28,22 +28,6 @@ struct cmd {
 	struct queue *queue;
 	int64_t now_ms;
 };
-
-int cmd_fail(const struct error *err)
-{
-	CLEANUP(buf) struct buf text = BUF_INIT(2 * ERROR_MSG_MAX);
-
-	daemon_log_clean(&text, err->msg);
-	fprintf(stderr, "crc-daemon: %s\n", text.data);
-	return error_exit_status(err->code);
-}
-
-static int print(const struct buf *text, struct error *err)
-{
-	if (fwrite(text->data, 1, text->len, stdout) != text->len || fflush(stdout) != 0)
-		return error_set(err, ERR_IO, "cannot write to stdout");
-	return buf_check(text, "the output", err);
-}
 
 /* Sites and commits */
 
@@ -265,7 +249,7 @@ static int list(const struct cmd *c, struct error *err)
 		list_text(&jobs, &text);
 	else
 		buf_str(&text, "nothing was deployed yet, and nothing waits\n");
-	return print(&text, err);
+	return cmd_print(&text, err);
 }
 
 /* The frame */

@@ -486,8 +486,12 @@ static int become_action(struct job_run *j, struct error *err)
 
 static int work(struct job_run *j, struct error *err)
 {
-	if (settings_read(j->options.config, &j->settings, err) < 0)
+	if (settings_read(j->options.config, &j->settings, err) < 0) {
+		/* The daemon goes on with what it has read earlier, and so the deploy
+		 * must not be given up: it is tried again. */
+		err->code = ERR_IO;
 		return -1;
+	}
 	j->site = settings_site(j->settings, j->options.site);
 	if (!j->site)
 		return error_set(err, ERR_CONFIG, "there is no site \"%s\" in %s",

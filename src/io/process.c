@@ -288,7 +288,8 @@ static void watch_time(struct run *r)
 	if (r->why != ERR_NONE) {
 		if (now >= r->kill_at)
 			(void)kill(-r->pid, SIGKILL);
-	} else if (r->p->cancelled && *r->p->cancelled) {
+	} else if ((r->p->cancelled && *r->p->cancelled) ||
+		   (r->p->stop && r->p->stop(r->p->ctx))) {
 		stop(r, ERR_CANCELLED, now);
 	} else if (now >= r->deadline) {
 		stop(r, ERR_TIMEOUT, now);

@@ -7,6 +7,7 @@
 #ifndef IO_PROCESS_H
 #define IO_PROCESS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,6 +24,8 @@ struct process {
 	const char *folder;            /* where it runs; NULL: where we are */
 	int64_t timeout_ms;            /* <= 0: none */
 	const volatile int *cancelled; /* may be NULL; set by a signal handler */
+	/* May be NULL. Asked often while it runs, on the caller's thread; true stops it. */
+	bool (*stop)(void *ctx);
 	/* What it prints is appended here; what passes a buffer's maximum is dropped and
 	 * leaves that buffer overflowed. NULL: goes to line, else nowhere. */
 	struct buf *out;

@@ -184,7 +184,7 @@ static const char every_key[] =
 	"    provider: generic\n"
 	"    secrets: hook\n"
 	"    generic: { auth: token, header: X-Token, ref: /a, before: /b, after: /c,\n"
-	"      delivery: /d }\n";
+	"      delivery: /d, changes: /e }\n";
 
 static struct settings *read_every_key(void)
 {
@@ -270,6 +270,7 @@ static void test_settings__keys_of_ssh_and_of_the_generic_row(void **state)
 	assert_text(site->keys.generic.before, "/b");
 	assert_text(site->keys.generic.after, "/c");
 	assert_text(site->keys.generic.delivery, "/d");
+	assert_text(site->keys.generic.changes, "/e");
 }
 
 /* SITE is five lines long; what follows it here is line 6. */
@@ -462,6 +463,15 @@ static void test_settings__values_of_a_site(void **state)
 		  "6:20: environment \"A=B\": is no name of a variable" },
 		{ SITE "    environment: { LD_PRELOAD: x }\n",
 		  "6:20: environment \"LD_PRELOAD\": must not be set" },
+	};
+
+	(void)state;
+	CHECK_BAD(bad);
+}
+
+static void test_settings__hosts_of_a_site(void **state)
+{
+	static const struct bad bad[] = {
 		{ SITE "    poll: 5\n",
 		  "6:11: poll \"5\": must be like 10s, 5m, 12h or 7d" },
 		{ REPO("https://h/a.git") "    provider: gitaa\n    secrets: hook\n",
@@ -478,6 +488,10 @@ static void test_settings__values_of_a_site(void **state)
 		{ SITE "    notify: { url: 'ftp://h' }\n",
 		  "6:20: url: must be an http or https URL, without user and "
 		  "password" },
+		{ SITE
+		  "    status: { kind: bitbucket-cloud, project: a/b, token: hook }\n",
+		  "6:13: site \"a\": this host wants a link with each status: set "
+		  "\"public-url\"" },
 		{ SITE "    generic: { ref: /ref }\n",
 		  "6:14: site \"a\": \"generic\" is for the provider \"generic\"" },
 	};
@@ -726,6 +740,7 @@ int main(void)
 		TEST(values_of_the_file),
 		TEST(limits_are_read_strictly),
 		TEST(values_of_a_site),
+		TEST(hosts_of_a_site),
 		TEST(access_must_fit_the_repository),
 		TEST(token_over_http_to_this_machine),
 		TEST(secrets_that_cannot_be_read),
