@@ -23,7 +23,7 @@ bool provider_is_form(const struct request *r)
 
 static int decode(const char *value, size_t n, struct buf *out, struct error *err)
 {
-	CLEANUP_PTR(mem) char *spaced = xstrndup(value, n);
+	CLEANUP_PTR(mem) char *spaced = xmemdup(value, n); /* it may hold NULs */
 
 	for (size_t i = 0; i < n; i++) {
 		if (spaced[i] == '+')

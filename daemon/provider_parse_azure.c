@@ -53,7 +53,9 @@ int provider_parse_azure(const struct provider_payload *p, struct push *out,
 		return 0;
 	}
 	if (json_type(updates) != JSON_ARRAY)
-		return error_set(err, ERR_DATA, "there are no resource.refUpdates");
+		return error_set(err, ERR_DATA,
+				 "there are no resource.refUpdates: the subscription "
+				 "must send all resource details");
 	if (provider_expect(out, json_len(updates), err) < 0)
 		return -1;
 	for (size_t i = 0; i < json_len(updates); i++) {

@@ -114,18 +114,32 @@ static const char *folder_of(struct arena *arena, const char *path)
 	return slash == path ? "/" : arena_strndup(arena, path, (size_t)(slash - path));
 }
 
-/* crc-action beside this program, else the name by which the PATH has it. */
+static const char *action_in(struct arena *arena, const char *folder, size_t n)
+{
+	const char *path = arena_printf(arena, "%.*s/crc-action", (int)n, folder);
+
+	return *folder == '/' && access(path, X_OK) == 0 ? path : NULL;
+}
+
+/* crc-action beside this program, else where the PATH has it. NULL: nowhere. */
 static const char *find_action(struct arena *arena)
 {
 	char self[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	const char *path;
+	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	const char *paths = getenv("PATH");
+	const char *found = NULL;
 
-	if (n <= 0)
-		return "crc-action";
-	self[n] = '\0';
-	path = arena_printf(arena, "%s/crc-action", folder_of(arena, self));
-	return access(path, X_OK) == 0 ? path : "crc-action";
+	if (len > 0) {
+		self[len] = '\0';
+		found = action_in(arena, self, (size_t)(strrchr(self, '/') - self));
+	}
+	while (!found && !str_empty(paths)) {
+		size_t n = strcspn(paths, ":");
+
+		found = action_in(arena, paths, n);
+		paths += n + (paths[n] == ':');
+	}
+	return found;
 }
 
 static int settle_action(const struct settings_draft *d, struct error *err)
@@ -133,11 +147,18 @@ static int settle_action(const struct settings_draft *d, struct error *err)
 	const struct yaml_node *given = yaml_get(d->root, "action");
 	struct settings *s = d->settings;
 
-	if (!given)
-		s->action = find_action(&s->arena);
-	else if (access(s->action, X_OK) < 0)
+	if (given && access(s->action, X_OK) < 0)
 		return settings_fail_at(d, given->line, given->column, err,
 					"action \"%s\": %s", s->action, strerror(errno));
+	if (!given)
+		s->action = find_action(&s->arena);
+	if (s->action)
+		return 0;
+	/* Deliveries can be taken all the same, and wait. */
+	s->action = "/usr/bin/crc-action";
+	str_list_push(&s->warnings,
+		      "action: there is no crc-action beside crc-daemon or on the PATH: "
+		      "nothing can be deployed");
 	return 0;
 }
 
@@ -156,10 +177,11 @@ static int read_draft(struct settings_draft *d, struct error *err)
 	return settle_action(d, err);
 }
 
-int settings_read(const char *path, struct settings **out, struct error *err)
+static int read_extent(const char *path, enum settings_extent extent,
+		       struct settings **out, struct error *err)
 {
 	struct settings *s = settings_new();
-	struct settings_draft d = { .settings = s, .name = path };
+	struct settings_draft d = { .extent = extent, .settings = s, .name = path };
 	int rc;
 
 	s->path = absolute(&s->arena, path);
@@ -171,4 +193,14 @@ int settings_read(const char *path, struct settings **out, struct error *err)
 	else
 		*out = s;
 	return rc;
+}
+
+int settings_read(const char *path, struct settings **out, struct error *err)
+{
+	return read_extent(path, SETTINGS_ALL, out, err);
+}
+
+int settings_read_queue(const char *path, struct settings **out, struct error *err)
+{
+	return read_extent(path, SETTINGS_QUEUE, out, err);
 }

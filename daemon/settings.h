@@ -86,6 +86,9 @@ struct settings {
  * ERR_CONFIG with FILE:LINE:COLUMN and the nearest known key; ERR_NOT_FOUND, ERR_IO,
  * ERR_TOO_BIG: the file itself. No message holds a secret. The caller drops *out. */
 int settings_read(const char *path, struct settings **out, struct error *err);
+/* The same, but of the secrets only the queue's password is read, for commands that need the
+ * queue and nothing else: the others may be out of reach of whoever types them. */
+int settings_read_queue(const char *path, struct settings **out, struct error *err);
 struct settings *settings_hold(struct settings *s);
 void settings_drop(struct settings *s); /* NULL-safe */
 

@@ -98,8 +98,16 @@ static int check_provider(const struct place *p, struct error *err)
 
 static int check_status(const struct place *p, struct error *err)
 {
-	if (p->site->status.kind && host_status_check(&p->site->status, err) < 0)
+	const struct host_status_settings *status = &p->site->status;
+
+	if (!status->kind)
+		return 0;
+	if (host_status_check(status, err) < 0)
 		return fail_below(p, "status", err);
+	if (host_status_needs_url(status->kind) && !p->draft->settings->public_url)
+		return fail_site(p, "status", err,
+				 "this host wants a link with each status: set "
+				 "\"public-url\"");
 	return 0;
 }
 
@@ -203,6 +211,8 @@ int settings_check(const struct settings_draft *d, struct error *err)
 	if (secret_is_set(&s->queue_password) && !strstr(s->queue, "://"))
 		return fail_key(d, "queue-password", err,
 				"only a postgresql:// queue has a password");
+	if (d->extent == SETTINGS_QUEUE)
+		return 0; /* the rest is about secrets */
 	for (size_t i = 0; i < s->n_sites; i++) {
 		const struct yaml_pair *pair = &sites->pairs[i];
 		const struct place place = { d, &s->sites[i], pair->key, pair->value };

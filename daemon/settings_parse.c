@@ -81,6 +81,7 @@ static const struct fields access_table = FIELDS(access_fields, "\"access\"");
 static const struct field generic_fields[] = {
 	TEXT("auth", GENERIC(auth), settings_bad_text),
 	TEXT("header", GENERIC(header), settings_bad_text),
+	TEXT("changes", GENERIC(changes), settings_bad_text),
 	TEXT("ref", GENERIC(ref), settings_bad_text),
 	TEXT("before", GENERIC(before), settings_bad_text),
 	TEXT("after", GENERIC(after), settings_bad_text),

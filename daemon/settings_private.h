@@ -18,10 +18,13 @@ struct settings_file {
 };
 VEC_DEFINE(settings_files, struct settings_file);
 
+enum settings_extent { SETTINGS_ALL, SETTINGS_QUEUE };
+
 struct settings_draft {
-	struct settings *settings; /* borrowed */
-	const char *name;          /* of the file, as the user calls it */
-	const char *folder;        /* where it lies, absolute */
+	enum settings_extent extent; /* which secrets are read */
+	struct settings *settings;   /* borrowed */
+	const char *name;            /* of the file, as the user calls it */
+	const char *folder;          /* where it lies, absolute */
 	struct settings_files files;
 	const struct yaml_node *root; /* the arena's */
 };

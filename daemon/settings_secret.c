@@ -142,8 +142,14 @@ static int read_file(const struct settings_draft *d, const struct settings_file 
 int settings_read_files(struct settings_draft *d, const char *credentials,
 			struct error *err)
 {
-	for (size_t i = 0; i < d->files.len; i++)
-		if (read_file(d, &d->files.items[i], credentials, err) < 0)
+	for (size_t i = 0; i < d->files.len; i++) {
+		const struct settings_file *f = &d->files.items[i];
+
+		if (d->extent == SETTINGS_QUEUE &&
+		    f->into != &d->settings->queue_password)
+			continue;
+		if (read_file(d, f, credentials, err) < 0)
 			return -1;
+	}
 	return 0;
 }

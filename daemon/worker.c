@@ -183,6 +183,11 @@ static void renew(struct worker *w, struct slot *slot)
 		stop_slot(slot, STOP_LEASE);
 }
 
+static bool is_hurried(const struct worker *w)
+{
+	return w->needs.hurry && atomic_load(w->needs.hurry);
+}
+
 static void *keep(void *ctx)
 {
 	struct worker *w = ctx;
@@ -195,7 +200,7 @@ static void *keep(void *ctx)
 		for (size_t i = 0; i < w->n_slots; i++) {
 			struct slot *slot = &w->slots[i];
 
-			if (w->draining && now >= w->drain_ms)
+			if (w->draining && (now >= w->drain_ms || is_hurried(w)))
 				stop_slot(slot, STOP_DRAIN);
 			if (slot->busy && now - slot->renewed_ms >= w->times.renew)
 				renew(w, slot);

@@ -7,6 +7,8 @@
 #ifndef DAEMON_WORKER_H
 #define DAEMON_WORKER_H
 
+#include <stdatomic.h>
+
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -29,6 +31,8 @@ struct worker_needs {
 	struct settings_box *settings;
 	struct queue *queue;
 	struct metrics *metrics;
+	/* Not 0: worker_stop() is to wait no longer, whatever its grace is. May be NULL. */
+	const atomic_int *hurry;
 	const struct clock *clock;
 	const struct log *log;
 	const char *program; /* of crc-daemon itself, for its job children */

@@ -772,7 +772,8 @@ static const struct sight sights[] = {
 	  "azure-devops",
 	  { { 0 } },
 	  "{\"eventType\":\"git.push\",\"resource\":{}}",
-	  "! there are no resource.refUpdates",
+	  "! there are no resource.refUpdates: the subscription must send all resource "
+	  "details",
 	  { 0 } },
 	{ "generic",
 	  "generic",
@@ -858,6 +859,31 @@ static void parses(void **state)
 		if (is.data[0] == '!' && err.code != ERR_DATA)
 			fail_msg("%s: %s", t->label, error_code_name(err.code));
 	}
+}
+
+/* A body is bytes: a NUL ends nothing. */
+static void stands_nuls(void **state)
+{
+	static const char body[] = "payload=%7B\0%7D%7D%7D%7D%7D%7D%7D%7D%7D";
+	const struct request_header headers[HEADERS_MOST] = {
+		{ "X-Gitea-Event", "push" },
+		{ "X-Gitea-Signature", HEX },
+		{ "Content-Type", "application/x-www-form-urlencoded" }
+	};
+	struct provider_keys keys = keys_of(SECRET, NULL);
+	struct request r = request_of(headers, body);
+	CLEANUP(push) struct push push;
+	struct error err = ERROR_INIT;
+
+	(void)state;
+	r.body_len = sizeof(body) - 1;
+	assert_int_equal(
+		provider_authenticate(provider_find("gitea"), &keys, &r, NOW, &err), -1);
+	assert_string_equal(err.msg, "the form's payload is badly encoded");
+	assert_int_equal(provider_parse(provider_find("gitea"), &keys, &r, &push, &err),
+			 -1);
+	assert_string_equal(err.msg, "the form's payload is badly encoded");
+	keys_release(&keys);
 }
 
 /* Too many changes, and a name that is too long to be remembered. */
@@ -970,7 +996,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(authenticates), cmocka_unit_test(parses),
 		cmocka_unit_test(has_limits),    cmocka_unit_test(checks_settings),
-		cmocka_unit_test(has_rows),
+		cmocka_unit_test(has_rows),      cmocka_unit_test(stands_nuls),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

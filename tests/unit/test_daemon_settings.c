@@ -41,6 +41,10 @@ static int enter_folder(void **state)
 	if (fs_make_folders("credentials", &err) < 0 ||
 	    setenv("CREDENTIALS_DIRECTORY", "credentials", 1) < 0)
 		return -1;
+	buf_str(&path, "/bin");
+	if (fs_make_folders("bin", &err) < 0 || setenv("PATH", path.data, 1) < 0)
+		return -1;
+	write_file("bin/crc-action", "", 0700);
 	write_file("hook", "s3cret\n", 0600);
 	write_file("old", "0ld\r\n\n", 0600);
 	write_file("key", "a private key", 0600);
@@ -121,6 +125,7 @@ static void test_settings__least_file_has_sensible_defaults(void **state)
 	assert_int_equal(s->memory, INT64_C(2147483648));
 	assert_int_equal(s->keep_ms, INT64_C(2592000000));
 	assert_int_equal(s->warnings.len, 0);
+	assert_in_folder(s->action, "bin/crc-action");
 	assert_non_null(site);
 	assert_text(site->branch, "main");
 	assert_text(site->access.user, "x-access-token");
@@ -138,7 +143,7 @@ static const char every_key[] =
 	"state: state\n"
 	"queue: postgresql://crc@db/crc\n"
 	"queue-password: credential:token\n"
-	"action: bin/crc-action\n"
+	"action: other-action\n"
 	"public-url: https://deploy.example.com/\n"
 	"trusted-proxies: [127.0.0.1, 10.0.0.0/8, fd00::/8]\n"
 	"page: { user: me, password: credential:page }\n"
@@ -179,15 +184,11 @@ static const char every_key[] =
 	"    provider: generic\n"
 	"    secrets: hook\n"
 	"    generic: { auth: token, header: X-Token, ref: /a, before: /b, after: /c,\n"
-	"      delivery: /d }\n";
+	"      delivery: /d, changes: /e }\n";
 
 static struct settings *read_every_key(void)
 {
-	struct error err = ERROR_INIT;
-
-	if (fs_make_folders("bin", &err) < 0)
-		fail_msg("%s", err.msg);
-	write_file("bin/crc-action", "", 0700);
+	write_file("other-action", "", 0700);
 	return read_good(every_key);
 }
 
@@ -202,7 +203,7 @@ static void test_settings__every_key_of_the_file(void **state)
 	assert_in_folder(s->state, "state");
 	assert_text(s->queue, "postgresql://crc@db/crc");
 	assert_secret(&s->queue_password, "t0ken");
-	assert_in_folder(s->action, "bin/crc-action");
+	assert_in_folder(s->action, "other-action");
 	assert_text(s->public_url, "https://deploy.example.com");
 	assert_int_equal(s->trusted.len, 3);
 	assert_text(s->page_user, "me");
@@ -269,6 +270,7 @@ static void test_settings__keys_of_ssh_and_of_the_generic_row(void **state)
 	assert_text(site->keys.generic.before, "/b");
 	assert_text(site->keys.generic.after, "/c");
 	assert_text(site->keys.generic.delivery, "/d");
+	assert_text(site->keys.generic.changes, "/e");
 }
 
 /* SITE is five lines long; what follows it here is line 6. */
@@ -461,6 +463,15 @@ static void test_settings__values_of_a_site(void **state)
 		  "6:20: environment \"A=B\": is no name of a variable" },
 		{ SITE "    environment: { LD_PRELOAD: x }\n",
 		  "6:20: environment \"LD_PRELOAD\": must not be set" },
+	};
+
+	(void)state;
+	CHECK_BAD(bad);
+}
+
+static void test_settings__hosts_of_a_site(void **state)
+{
+	static const struct bad bad[] = {
 		{ SITE "    poll: 5\n",
 		  "6:11: poll \"5\": must be like 10s, 5m, 12h or 7d" },
 		{ REPO("https://h/a.git") "    provider: gitaa\n    secrets: hook\n",
@@ -477,6 +488,10 @@ static void test_settings__values_of_a_site(void **state)
 		{ SITE "    notify: { url: 'ftp://h' }\n",
 		  "6:20: url: must be an http or https URL, without user and "
 		  "password" },
+		{ SITE
+		  "    status: { kind: bitbucket-cloud, project: a/b, token: hook }\n",
+		  "6:13: site \"a\": this host wants a link with each status: set "
+		  "\"public-url\"" },
 		{ SITE "    generic: { ref: /ref }\n",
 		  "6:14: site \"a\": \"generic\" is for the provider \"generic\"" },
 	};
@@ -646,6 +661,35 @@ static void test_settings__action_must_be_there_when_named(void **state)
 	assert_int_equal(err.code, ERR_NOT_FOUND);
 }
 
+static void test_settings__action_that_is_nowhere_is_warned_of(void **state)
+{
+	CLEAN_SETTINGS struct settings *s = NULL;
+
+	(void)state;
+	assert_int_equal(unlink("bin/crc-action"), 0);
+	s = read_good(SITE);
+	assert_int_equal(s->warnings.len, 1);
+	assert_true(str_starts(s->warnings.items[0], "action: there is no crc-action"));
+	assert_text(s->action, "/usr/bin/crc-action");
+}
+
+/* Whoever types a command may be unable to read what only the daemon may. */
+static void test_settings__queue_alone(void **state)
+{
+	CLEAN_SETTINGS struct settings *s = NULL;
+	struct error err = ERROR_INIT;
+
+	(void)state;
+	write_file("daemon.yml",
+		   "queue: postgresql://db/crc\nqueue-password: credential:token\n" WITH(
+			   "nowhere"),
+		   0644);
+	assert_int_equal(settings_read_queue("daemon.yml", &s, &err), 0);
+	assert_secret(&s->queue_password, "t0ken");
+	assert_text(s->names[0], "a");
+	assert_false(secret_is_set(&s->sites[0].keys.secrets[0]));
+}
+
 static void test_settings__box_keeps_what_is_held(void **state)
 {
 	struct settings *first = read_good(SITE);
@@ -696,6 +740,7 @@ int main(void)
 		TEST(values_of_the_file),
 		TEST(limits_are_read_strictly),
 		TEST(values_of_a_site),
+		TEST(hosts_of_a_site),
 		TEST(access_must_fit_the_repository),
 		TEST(token_over_http_to_this_machine),
 		TEST(secrets_that_cannot_be_read),
@@ -704,6 +749,8 @@ int main(void)
 		TEST(file_that_others_may_read_is_warned_of),
 		TEST(open_pages_are_warned_of),
 		TEST(action_must_be_there_when_named),
+		TEST(action_that_is_nowhere_is_warned_of),
+		TEST(queue_alone),
 		TEST(box_keeps_what_is_held),
 		TEST(numbers_with_units),
 	};
