@@ -1,8 +1,9 @@
 /* daemon_queue_put - puts into a queue from many threads, for tests that kill it and for measuring.
  *
- * daemon_queue_put URL THREADS SECONDS [SITES]: prints the name of each delivery as soon as it is
+ * daemon_queue_put URL THREADS MS [SITES]: prints the name of each delivery as soon as it is
  * acknowledged, one a line; names are PID-THREAD-NUMBER. With QUIET=1 in the environment, only the
- * number of puts and how long they took. A put that fails is told on stderr and tried again. */
+ * number of puts and how long they took. QUEUE_PASSWORD is PostgreSQL's. A put that fails is
+ * told on stderr and tried again. */
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -111,7 +112,7 @@ static void tell(struct putter *putters, int n, int64_t took_us)
 	free(all);
 }
 
-static int run(struct queue *queue, int threads, int64_t seconds, int sites)
+static int run(struct queue *queue, int threads, int64_t ms, int sites)
 {
 	static struct putter putters[THREADS_MOST];
 	bool quiet = getenv("QUIET") != NULL;
@@ -121,7 +122,7 @@ static int run(struct queue *queue, int threads, int64_t seconds, int sites)
 	for (int i = 0; i < threads; i++) {
 		putters[i] = (struct putter){
 			.queue = queue,
-			.until_ms = clock_monotonic_ms(clock_real()) + seconds * 1000,
+			.until_ms = clock_monotonic_ms(clock_real()) + ms,
 			.sites = sites,
 			.index = i,
 			.quiet = quiet,
@@ -145,18 +146,21 @@ static int run(struct queue *queue, int threads, int64_t seconds, int sites)
 int main(int argc, char **argv)
 {
 	CLEANUP_PTR(queue) struct queue *queue = NULL;
+	CLEANUP(secret) struct secret password = SECRET_INIT;
 	struct error err = ERROR_INIT;
 	int64_t threads;
-	int64_t seconds;
+	int64_t ms;
 	int64_t sites = 50;
 
 	if (argc < 4 || !str_to_i64(argv[2], 1, THREADS_MOST, &threads) ||
-	    !str_to_i64(argv[3], 1, 600, &seconds) ||
+	    !str_to_i64(argv[3], 1, 600000, &ms) ||
 	    (argc > 4 && !str_to_i64(argv[4], 1, 1000000, &sites)))
 		return 2;
-	if (queue_open(argv[1], NULL, "put", NULL, &queue, &err) < 0) {
+	if (getenv("QUEUE_PASSWORD"))
+		secret_set_str(&password, getenv("QUEUE_PASSWORD"));
+	if (queue_open(argv[1], &password, "put", NULL, &queue, &err) < 0) {
 		fprintf(stderr, "%s\n", err.msg);
 		return 1;
 	}
-	return run(queue, (int)threads, seconds, (int)sites);
+	return run(queue, (int)threads, ms, (int)sites);
 }
