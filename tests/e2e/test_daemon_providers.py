@@ -169,6 +169,7 @@ CASES = (
            Case(host, "gitlab/tag-delete", "Tag Push Hook", "changes", [["refs/tags/main", T, ""]]),
            Case(host, "gitlab/merge-request", "Merge Request Hook", "other"),
            Case(host, "gitlab/system-push", "System Hook", "changes", UPDATE, B),
+           Case(host, "gitlab/system-tag", "System Hook", "changes", [["refs/tags/main", "", T]]),
            Case(host, "gitlab/system-several", "System Hook", "changes", [
                ["refs/heads/main", A, B], ["refs/heads/new", "", C], ["refs/heads/old", B, ""],
                ["refs/tags/v1", "", T]], B),
