@@ -162,7 +162,7 @@ static const struct row rows[] = {
 	  HOST_PENDING,
 	  "",
 	  "half",
-	  10000 },
+	  2000 },
 	{ "partly done",
 	  { .exit_status = 4, .result = FAILED("partial", "half") },
 	  JOB_PENDING,
