@@ -12,6 +12,7 @@ int provider_header(const struct request *r, const char *name, enum error_code c
 {
 	size_t n = request_header_count(r, name);
 
+	*out = "";
 	if (n != 1)
 		return error_set(err, code,
 				 n ? "the header %s comes more than once"

@@ -80,7 +80,7 @@ int provider_check_generic(const struct provider_keys *keys, struct error *err);
 bool provider_signs_gitlab(const struct provider_keys *keys, const struct request *r);
 bool provider_signs_generic(const struct provider_keys *keys, const struct request *r);
 
-/* The value of a header that comes once. -1 with the code: it is missing, or comes more often,
+/* The value of a header that comes once, else "". -1 with the code: it is missing, or comes more often,
  * so that another program on the way may have read another one. */
 int provider_header(const struct request *r, const char *name, enum error_code code,
 		    const char **out, struct error *err);

@@ -330,7 +330,7 @@ def test_ssh_with_a_pinned_key(job, sshd):
 def test_memory_is_limited(job):
     if not RELEASE:
         pytest.skip("needs a build without sanitizers: CRC_DAEMON_RELEASE")
-    job.limits = {"memory": "512MiB"}
+    job.limits = {"memory": "512M"}
     job.action(HUNGRY_ACTION)
     ran = job.run(program=RELEASE)
     assert ran.status == 1 and "MemoryError" in ran.errors

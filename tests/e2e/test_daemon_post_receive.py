@@ -8,6 +8,7 @@ import http.server
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import threading
 import time
@@ -256,7 +257,8 @@ def test_the_secret_is_no_programs_argument(world, server, tmp_path):
     tools.mkdir()
     for tool in ("openssl", "curl", "od", "tr", "sed", "cat", "date"):
         real = subprocess.check_output(["sh", "-c", f"command -v {tool}"], text=True).strip()
-        (tools / tool).write_text(f'#!/bin/sh\nprintf "%s " {tool} "$@" >>{log}\nexec {real} "$@"\n')
+        (tools / tool).write_text(
+            f'#!/bin/sh\nprintf "%s " {tool} "$@" >>{log}\nexec {real} "$@"\n')
         (tools / tool).chmod(0o755)
     run_script(world, f"{ZERO} {'ab' * 20} refs/heads/main\n", "sh",
                {"PATH": f"{tools}:{os.environ['PATH']}"})
@@ -264,6 +266,11 @@ def test_the_secret_is_no_programs_argument(world, server, tmp_path):
     assert is_signed(server.posts[0]) and "openssl dgst" in called and "curl -q" in called
     for form in (SECRET, SECRET[6:], SECRET[6:20], KEY.hex(), KEY.hex()[:16]):
         assert form not in called
+
+
+@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="there is no shellcheck")
+def test_the_script_is_plain_sh():
+    subprocess.run(["shellcheck", "--shell=sh", "--severity=style", SCRIPT], check=True, timeout=60)
 
 
 def test_nothing_was_moved(world, server):

@@ -120,7 +120,8 @@ HOSTS = {
     "generic": Host("generic", standard, "webhook-signature", secret=WHSEC, other=WHSEC_OTHER,
                     timed=True),
     "generic-hmac": Host("generic", bitbucket, "X-Hub-Signature", delivery="webhook-id",
-                         is_hex=True, settings={"auth": "hmac-sha256", "header": "x-hub-signature"}),
+                         is_hex=True,
+                         settings={"auth": "hmac-sha256", "header": "x-hub-signature"}),
     "generic-token": Host("generic", token, "X-Api-Key", delivery="webhook-id", covers_body=False,
                           settings={"auth": "token", "header": "X-Api-Key"}),
     "eventbridge": Host("generic", token, "X-Api-Key", covers_body=False, settings={

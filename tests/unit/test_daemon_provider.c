@@ -476,7 +476,7 @@ static void authenticate(const struct attempt *t)
 	keys_release(&keys);
 	if ((done == 0) != (t->refused == NULL))
 		fail_msg("%s: %d %s", t->label, done, err.msg);
-	if (done == 0)
+	if (!t->refused)
 		return;
 	if (err.code != ERR_CREDENTIALS || !strstr(err.msg, t->refused))
 		fail_msg("%s: %s instead of %s", t->label, err.msg, t->refused);
