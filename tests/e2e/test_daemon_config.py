@@ -34,9 +34,9 @@ if mode == "hang":
     (base / "hanging").touch()
     time.sleep(120)
 ok = mode != "fail"
-print(json.dumps({{"v": 1, "type": "result", "verdict": "done" if ok else "failed",
-                  "exit_status": 0 if ok else 2, "commit": head,
-                  "error": None if ok else {{"code": "config", "message": "no bucket"}}}}))
+result = {{"verdict": "deployed", "head": head}} if ok else {{
+    "verdict": "failed", "error": "no bucket", "error_code": "config"}}
+print(json.dumps({{"v": 1, "type": "result", **result}}, separators=(",", ":")))
 sys.exit(0 if ok else 2)
 """
 
