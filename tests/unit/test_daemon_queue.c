@@ -44,7 +44,8 @@ static enum queue_put_result put(struct queue_fixture *f, const char *site,
 static int claim_at(struct queue_fixture *f, int64_t now_ms, struct job *job,
 		    int64_t *next_ms)
 {
-	int rc = queue_claim(f->q, sites, now_ms, LEASE, job, next_ms, &f->err);
+	struct queue_claim c = { sites, now_ms, LEASE };
+	int rc = queue_claim(f->q, &c, job, next_ms, &f->err);
 
 	if (rc < 0 && f->err.code != ERR_NOT_FOUND)
 		fail_msg("%s", f->err.msg);
@@ -273,17 +274,19 @@ static void test_claim__oldest_first_of_known_sites(void **state)
 static void test_claim__no_sites(void **state)
 {
 	static const char *const none[] = { NULL };
+	static const struct queue_claim nothing = { none, 10, 5 };
 	struct queue_fixture *f = *state;
 	struct job job;
 	int64_t next_ms;
 
 	put(f, "one", "1");
-	assert_int_equal(queue_claim(f->q, none, 10, 5, &job, &next_ms, &f->err), -1);
+	assert_int_equal(queue_claim(f->q, &nothing, &job, &next_ms, &f->err), -1);
 	assert_int_equal(f->err.code, ERR_NOT_FOUND);
 }
 
 static void test_claim__takes_over_when_the_lease_has_ended(void **state)
 {
+	static const struct queue_claim late = { sites, 10 + LEASE, LEASE };
 	struct queue_fixture *f = *state;
 	struct queue *other = queue_fixture_open(f, "other");
 	struct job first;
@@ -293,9 +296,7 @@ static void test_claim__takes_over_when_the_lease_has_ended(void **state)
 	put(f, "two", "1");
 	first = claim(f, 10);
 	put(f, "one", "1");
-	assert_int_equal(
-		queue_claim(other, sites, 10 + LEASE, LEASE, &second, &next_ms, &f->err),
-		0);
+	assert_int_equal(queue_claim(other, &late, &second, &next_ms, &f->err), 0);
 	assert_int_equal(second.id, first.id);
 	assert_int_equal(second.attempt, 2);
 	assert_string_equal(second.owner, "other");
@@ -618,13 +619,14 @@ static int site_index(const char *site)
 
 static void run_one(struct crowd *c, struct queue *q)
 {
+	static const struct queue_claim any = { sites, 100, 100000 };
 	struct queue_end done = { .state = JOB_DONE, .deployed = A, .message = "" };
 	struct error err = ERROR_INIT;
 	struct job job;
 	int64_t next_ms;
 	int site;
 
-	if (queue_claim(q, sites, 100, 100000, &job, &next_ms, &err) < 0) {
+	if (queue_claim(q, &any, &job, &next_ms, &err) < 0) {
 		c->wrong += err.code != ERR_NOT_FOUND;
 		return;
 	}
@@ -705,12 +707,14 @@ static void make_database(const char *path, const char *sql)
 
 static void test_file__refuses_others(void **state)
 {
-	static const char *const cases[] = {
+	static const char newer[] = "CREATE TABLE mine (x);"
+				    " PRAGMA application_id = 1668440913;"
+				    " PRAGMA user_version = 999";
+	const char *const cases[] = {
 		"CREATE TABLE mine (x)",
 		"PRAGMA user_version = 1",
 		"PRAGMA application_id = 5",
-		"CREATE TABLE mine (x); PRAGMA application_id = 1668440913;"
-		" PRAGMA user_version = 999",
+		newer,
 	};
 	struct queue_fixture *f = *state;
 	struct queue *q = NULL;
