@@ -10,6 +10,8 @@
 #include <sqlite3.h>
 #include <stdatomic.h>
 
+#include "daemon/queue_store.h"
+
 #include "queue_fixture.h"
 
 /* The queue's rules, against each store. */
@@ -694,6 +696,73 @@ static void test_crowd__one_at_a_time(void **state)
 	assert_each_once(&c);
 }
 
+/* A store by itself: work that fails leaves nothing, beside work that does not. */
+
+struct half {
+	struct queue_store *store;
+	char site[16];
+	bool fails;
+	int result;
+	enum error_code code;
+	pthread_t thread;
+};
+
+static int write_half(struct queue_db *db, void *ctx, struct error *err)
+{
+	const struct half *h = ctx;
+	struct queue_call set = { .statement = SQL_SET_SEEN,
+				  .values = { queue_text(h->site), queue_text(A) } };
+
+	if (queue_run(db, &set, err) < 0)
+		return -1;
+	return h->fails ? error_set(err, ERR_ORDER, "half done") : 0;
+}
+
+static void *half_thread(void *arg)
+{
+	struct half *h = arg;
+	struct error err = ERROR_INIT;
+
+	h->result = h->store->write(h->store, write_half, h, &err);
+	h->code = err.code;
+	return NULL;
+}
+
+static void run_halves(struct queue_store *store, struct half *halves, int n)
+{
+	for (int i = 0; i < n; i++) {
+		halves[i] = (struct half){ .store = store, .fails = i % 3 == 0 };
+		snprintf(halves[i].site, sizeof(halves[i].site), "s%d", i);
+		assert_int_equal(
+			pthread_create(&halves[i].thread, NULL, half_thread, &halves[i]),
+			0);
+	}
+	for (int i = 0; i < n; i++) {
+		pthread_join(halves[i].thread, NULL);
+		assert_int_equal(halves[i].result, halves[i].fails ? -1 : 0);
+		assert_int_equal(halves[i].code, halves[i].fails ? ERR_ORDER : ERR_NONE);
+	}
+}
+
+static void test_store__all_or_nothing(void **state)
+{
+	struct queue_fixture *f = *state;
+	struct queue_store *store = NULL;
+	struct half halves[24];
+	char seen[QUEUE_COMMIT_MAX];
+	int rc = strstr(f->url, "://")
+			 ? queue_pg_open(f->url, NULL, NULL, &store, &f->err)
+			 : queue_sqlite_open(f->url, NULL, &store, &f->err);
+
+	assert_int_equal(rc, 0);
+	run_halves(store, halves, 24);
+	store->free(store);
+	for (int i = 0; i < 24; i++) {
+		assert_int_equal(queue_seen(f->q, halves[i].site, seen, &f->err), 0);
+		assert_string_equal(seen, halves[i].fails ? "" : A);
+	}
+}
+
 /* Files. */
 
 static void make_database(const char *path, const char *sql)
@@ -825,6 +894,7 @@ int main(void)
 		FILE_TEST(test_on_change__put_end_retry),
 		FILE_TEST(test_open__again),
 		FILE_TEST(test_crowd__one_at_a_time),
+		FILE_TEST(test_store__all_or_nothing),
 	};
 	const struct CMUnitTest files[] = {
 		FILE_TEST(test_file__refuses_others),
