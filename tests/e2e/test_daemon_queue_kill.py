@@ -5,8 +5,11 @@ import contextlib
 import os
 import pathlib
 import random
+import shutil
 import sqlite3
 import subprocess
+
+import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PUT = pathlib.Path(os.environ.get("CRC_BUILD", ROOT / "build" / "asan")) / "tests/daemon_queue_put"
@@ -67,6 +70,22 @@ def test_killed_while_the_file_is_made(tmp_path):
                               check=False)
         assert done.returncode == 0, done.stderr
         check(path, done.stdout.split())
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="no strace is installed")
+def test_each_put_waits_for_the_disk(tmp_path):
+    """A kill does not show this: what the kernel has survives the process, but not a power cut."""
+    counts = tmp_path / "counts"
+    done = subprocess.run(
+        ["strace", "-f", "-c", "-e", "trace=fsync,fdatasync", "-o", counts,
+         PUT, tmp_path / "queue.db", "1", "300"],
+        # LeakSanitizer does not work in a process that is traced.
+        env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}, capture_output=True, text=True,
+        timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    syncs = sum(int(line.split()[3]) for line in counts.read_text().splitlines()
+                if line.split()[-1:] in (["fsync"], ["fdatasync"]))
+    assert syncs >= len(done.stdout.split()) > 0
 
 
 def test_two_processes_make_and_share_a_file(tmp_path):

@@ -40,20 +40,20 @@ static int64_t now_us(void)
 static int put_one(struct putter *p, const char *name, size_t number)
 {
 	static const char commit[] = "0123456789abcdef0123456789abcdef01234567";
-	unsigned char digest[32] = { 0 };
+	char digest[33] = "";
 	enum queue_put_result result;
 	struct error err = ERROR_INIT;
 	char site[32];
 	struct queue_put put = { .site = site,
 				 .delivery = name,
-				 .digest = digest,
+				 .digest = (const unsigned char *)digest,
 				 .before = commit,
 				 .commit = commit,
 				 .now_ms = clock_wall_ms(clock_real()) };
 
 	snprintf(site, sizeof(site), "site-%zu",
 		 (number + (size_t)p->index) % (size_t)p->sites);
-	memcpy(digest, name, strlen(name) < 32 ? strlen(name) : 32);
+	snprintf(digest, sizeof(digest), "%s", name);
 	if (queue_put(p->queue, &put, &result, &err) == 0)
 		return 0;
 	fprintf(stderr, "%s\n", err.msg);
@@ -95,6 +95,8 @@ static int compare_times(const void *a, const void *b)
 static void tell(struct putter *putters, int n, int64_t took_us)
 {
 	uint32_t *all;
+	uint32_t p50;
+	uint32_t p99;
 	size_t done = 0;
 
 	for (int i = 0; i < n; i++)
@@ -106,9 +108,11 @@ static void tell(struct putter *putters, int n, int64_t took_us)
 		done += putters[i].done;
 	}
 	qsort(all, done, sizeof(*all), compare_times);
+	p50 = all[done / 2];
+	p99 = all[done * 99 / 100];
 	printf("%zu puts in %.2f s: %.0f/s, p50 %.2f ms, p99 %.2f ms\n", done,
 	       (double)took_us / 1e6, (double)done * 1e6 / (double)took_us,
-	       all[done / 2] / 1e3, all[done * 99 / 100] / 1e3);
+	       (double)p50 / 1e3, (double)p99 / 1e3);
 	free(all);
 }
 

@@ -161,9 +161,9 @@ static void do_claim(struct model *m)
 	int64_t next_ms = 0;
 	struct job *choice = model_choose(m, &expected_ms);
 	struct job *expired;
+	struct queue_claim c = { known, m->now_ms, LEASE };
 	struct job job;
-	int rc = queue_claim(either(m), known, m->now_ms, LEASE, &job, &next_ms,
-			     &m->f.err);
+	int rc = queue_claim(either(m), &c, &job, &next_ms, &m->f.err);
 
 	if (!choice) {
 		assert_int_equal(rc, -1);
