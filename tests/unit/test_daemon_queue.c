@@ -843,6 +843,40 @@ static void test_file__as_others_see_it(void **state)
 	sqlite3_close(db);
 }
 
+/* What other daemons and the server's keeper do. */
+
+static void test_pg__a_broken_connection_is_made_anew(void **state)
+{
+	struct queue_fixture *f = *state;
+
+	put(f, "one", "1");
+	/* All of this program's but the one that asks. */
+	queue_fixture_ask("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+			  " WHERE application_name = 'crc-daemon'"
+			  " AND pid <> pg_backend_pid()");
+	assert_int_equal(put(f, "one", "2"), QUEUE_COALESCED);
+	assert_int_equal(put(f, "one", "1"), QUEUE_DUPLICATE);
+}
+
+static void test_pg__a_locked_site_is_passed_over(void **state)
+{
+	struct queue_fixture *f = *state;
+	PGconn *c = queue_fixture_connect();
+	struct job job;
+	int64_t next_ms;
+
+	put(f, "one", "1");
+	put(f, "two", "1");
+	queue_fixture_ask_on(c, "BEGIN");
+	queue_fixture_ask_on(c, "SELECT 1 FROM crc_site WHERE name = 'one' FOR UPDATE");
+	assert_string_equal(claim(f, 10).site, "two");
+	assert_int_equal(claim_at(f, 11, &job, &next_ms), -1);
+	assert_int_equal(next_ms, 1010);
+	queue_fixture_ask_on(c, "ROLLBACK");
+	PQfinish(c);
+	assert_string_equal(claim(f, 12).site, "one");
+}
+
 static int start_file(void **state)
 {
 	static struct queue_fixture f;
@@ -867,6 +901,7 @@ static int end_fixture(void **state)
 	return 0;
 }
 
+#define PG_TEST(test)   cmocka_unit_test_setup_teardown(test, start_pg, end_fixture)
 #define FILE_TEST(test) cmocka_unit_test_setup_teardown(test, start_file, end_fixture)
 
 int main(void)
@@ -900,12 +935,17 @@ int main(void)
 		FILE_TEST(test_file__refuses_others),
 		FILE_TEST(test_file__as_others_see_it),
 	};
+	const struct CMUnitTest servers[] = {
+		PG_TEST(test_pg__a_broken_connection_is_made_anew),
+		PG_TEST(test_pg__a_locked_site_is_passed_over),
+	};
 	int failed = cmocka_run_group_tests_name("sqlite", rules, NULL, NULL) +
 		     cmocka_run_group_tests_name("files", files, NULL, NULL);
 
 	for (size_t i = 0; i < sizeof(rules) / sizeof(*rules); i++)
 		rules[i].setup_func = start_pg;
 	if (queue_fixture_pg())
-		failed += cmocka_run_group_tests_name("postgresql", rules, NULL, NULL);
+		failed += cmocka_run_group_tests_name("postgresql", rules, NULL, NULL) +
+			  cmocka_run_group_tests_name("server", servers, NULL, NULL);
 	return failed;
 }
