@@ -7,8 +7,10 @@
 #include <cmocka.h>
 
 #include <pthread.h>
+#include <signal.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
 
 #include "daemon/queue_store.h"
 
@@ -807,6 +809,51 @@ static void test_file__refuses_others(void **state)
 	assert_int_equal(f->err.code, ERR_CONFIG);
 }
 
+/* Puts until the file may not grow any more; how many were acknowledged. */
+static size_t fill(struct queue_fixture *f, size_t most)
+{
+	enum queue_put_result result;
+	char delivery[32];
+	size_t n = 0;
+
+	for (; n < most; n++) {
+		struct queue_put p = {
+			.site = "one", .delivery = delivery, .before = "", .commit = ""
+		};
+
+		snprintf(delivery, sizeof(delivery), "fill-%zu", n);
+		if (queue_put(f->q, &p, &result, &f->err) < 0)
+			break;
+	}
+	return n;
+}
+
+static void test_file__a_full_disk_is_told(void **state)
+{
+	CLEANUP(job_list) struct job_list all = { 0 };
+	struct queue_fixture *f = *state;
+	struct rlimit before;
+	struct rlimit low;
+	size_t n;
+
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	low = before;
+	low.rlim_cur = 512 << 10;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &low), 0);
+	n = fill(f, 5000);
+	assert_int_equal(queue_probe(f->q, &f->err), -1);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_true(n > 0 && n < 5000);
+	assert_int_equal(f->err.code, ERR_IO);
+	assert_true(f->err.retryable);
+	assert_int_equal(queue_list(f->q, NULL, 10000, &all, &f->err), 0);
+	assert_int_equal(all.len, n);
+	/* Nothing has to be opened anew once there is room. */
+	assert_int_equal(put(f, "one", "after"), QUEUE_COALESCED);
+	assert_int_equal(queue_probe(f->q, &f->err), 0);
+}
+
 static void count_row(sqlite3 *db, const char *sql, const char *expected)
 {
 	sqlite3_stmt *stmt;
@@ -934,6 +981,7 @@ int main(void)
 	const struct CMUnitTest files[] = {
 		FILE_TEST(test_file__refuses_others),
 		FILE_TEST(test_file__as_others_see_it),
+		FILE_TEST(test_file__a_full_disk_is_told),
 	};
 	const struct CMUnitTest servers[] = {
 		PG_TEST(test_pg__a_broken_connection_is_made_anew),
