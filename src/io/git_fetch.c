@@ -24,6 +24,7 @@ enum {
 	URL_MOST = 4096,
 	REF_MOST = 1024,
 	FINGERPRINT_MOST = 64,
+	SECRET_MOST = 8192,
 	REDIRECT_MS = 10000,
 	SERVER_MS = 60000, /* silence of a server, where libgit2 can tell */
 };
@@ -250,42 +251,12 @@ static void set_callbacks(git_remote_callbacks *c, struct talk *t)
 
 /* Failures */
 
-/* Where a server sends those who ask for the repository, into out; nothing: not known. */
-static void find_redirect(const char *url, struct buf *out)
+static int fail_redirect(const char *shown, const char *to, struct error *err)
 {
-	CLEANUP_PTR(http) struct http *http = NULL;
-	CLEANUP(http_response) struct http_response res = HTTP_RESPONSE_INIT;
-	CLEANUP(buf) struct buf ask = BUF_INIT(URL_MOST);
-	struct http_request req = { .method = "GET", .timeout_ms = REDIRECT_MS };
-	struct error ignored = ERROR_INIT;
-	const char *location;
-	struct url to;
-
-	buf_printf(&ask, "%s/info/refs?service=git-upload-pack", url);
-	req.url = ask.data;
-	if (ask.overflowed ||
-	    http_curl_new(&(struct http_curl_options){ 0 }, &http, &ignored) < 0 ||
-	    http_send(http, &req, &res, &ignored) < 0)
-		return;
-	location = http_response_header(&res, "location");
-	/* Only what can hold no password, without the query that was ours. */
-	if (location && url_parse(location, &to))
-		buf_printf(out, " to %.*s://%.*s%.*s", (int)to.scheme_len, to.scheme,
-			   (int)to.authority_len, to.authority, (int)to.path_len,
-			   to.path);
-	if (str_ends(out->data, "/info/refs"))
-		buf_truncate(out, out->len - strlen("/info/refs"));
-}
-
-static int fail_redirect(const char *url, const char *shown, struct error *err)
-{
-	CLEANUP(buf) struct buf to = BUF_INIT(512);
-
-	find_redirect(url, &to);
 	return error_set(err, ERR_NETWORK,
 			 "%s: the server redirects%s, which is not followed: if that is "
 			 "right, configure that URL",
-			 shown, to.data);
+			 shown, to);
 }
 
 static int fail_key(const struct talk *t, const char *shown, struct error *err)
@@ -386,7 +357,7 @@ static int fail_talk(const struct talk *t, int rc, struct error *err)
 				 "%s: the SSH key was not accepted: %s", shown.data,
 				 message);
 	if (last && strstr(message, "redirect"))
-		return fail_redirect(t->remote->url, shown.data, err);
+		return fail_redirect(shown.data, "", err);
 	return error_set(err, code_of(rc, last), "%s: %s", shown.data, message);
 }
 
@@ -408,6 +379,89 @@ static int check_remote(const struct mirror_remote *r, struct error *err)
 	return 0;
 }
 
+static void wiped_release(struct buf *b)
+{
+	secret_wipe(b->data, b->len);
+	buf_release(b);
+}
+
+static void add_authorization(const struct mirror_remote *r, struct buf *value)
+{
+	CLEANUP(wiped) struct buf pair = BUF_INIT(SECRET_MOST);
+
+	buf_printf(&pair, "%s:%s", r->user ? r->user : "x-access-token",
+		   secret_bytes(r->token));
+	buf_str(value, "Basic ");
+	encode_base64(pair.data, pair.len, value);
+}
+
+/* " to URL" of a Location; nothing when it may hold a password. */
+static void shown_location(const char *location, struct buf *out)
+{
+	static const char service[] = "/info/refs";
+	struct url to;
+
+	if (!location || !url_parse(location, &to))
+		return;
+	buf_printf(out, " to %.*s://%.*s%.*s", (int)to.scheme_len, to.scheme,
+		   (int)to.authority_len, to.authority, (int)to.path_len, to.path);
+	if (str_ends(out->data, service))
+		buf_truncate(out, out->len - strlen(service));
+}
+
+/* libgit2 follows redirects within a host, whatever it is told; so the server is asked
+ * before, in git's second protocol, whose answer is short. What else may be wrong is found by
+ * libgit2. */
+static int refuse_redirect(const struct mirror_remote *r, struct error *err)
+{
+	CLEANUP_PTR(http) struct http *http = NULL;
+	CLEANUP(http_response) struct http_response res = HTTP_RESPONSE_INIT;
+	CLEANUP(buf) struct buf ask = BUF_INIT(URL_MOST);
+	CLEANUP(buf) struct buf to = BUF_INIT(512);
+	CLEANUP(wiped) struct buf authorization = BUF_INIT(2 * SECRET_MOST);
+	struct http_header headers[] = { { "Git-Protocol", "version=2" },
+					 { "Authorization", NULL } };
+	struct http_request req = {
+		.method = "GET",
+		.headers = headers,
+		.n_headers = 1,
+		.timeout_ms = REDIRECT_MS,
+		.max_response = 1 << 20,
+		.no_proxy = true,
+	};
+	struct error ignored = ERROR_INIT;
+
+	buf_printf(&ask, "%s/info/refs?service=git-upload-pack", r->url);
+	req.url = ask.data;
+	if (r->token && secret_is_set(r->token)) {
+		add_authorization(r, &authorization);
+		headers[1].value = authorization.data;
+		req.n_headers = 2;
+	}
+	if (http_curl_new(&(struct http_curl_options){ .cancelled = r->cancelled }, &http,
+			  err) < 0)
+		return -1;
+	if (http_send(http, &req, &res, &ignored) < 0 || res.status < 300 ||
+	    res.status >= 400)
+		return 0;
+	shown_location(http_response_header(&res, "location"), &to);
+	return fail_redirect(r->url, to.data, err);
+}
+
+static int check_http(const struct mirror_remote *r, struct error *err)
+{
+	struct url url;
+
+	if (!str_starts(r->url, "http://") && !str_starts(r->url, "https://"))
+		return 0;
+	if (!url_parse(r->url, &url) || *url.query)
+		return error_set(
+			err, ERR_CONFIG,
+			"the repository's URL must be plain, without credentials "
+			"and query");
+	return refuse_redirect(r, err);
+}
+
 /* handle: NULL for a remote without a mirror. */
 static int talk_begin(struct talk *t, git_repository *handle, git_remote **out,
 		      struct error *err)
@@ -416,6 +470,8 @@ static int talk_begin(struct talk *t, git_repository *handle, git_remote **out,
 	git_remote_connect_options connect;
 	int rc;
 
+	if (check_http(t->remote, err) < 0)
+		return -1;
 	git_remote_create_options_init(&create, GIT_REMOTE_CREATE_OPTIONS_VERSION);
 	git_remote_connect_options_init(&connect, GIT_REMOTE_CONNECT_OPTIONS_VERSION);
 	create.repository = handle;

@@ -1,7 +1,7 @@
 /* git_fetch.h - fetching one branch of a repository elsewhere into a bare mirror here, and
  * asking for its tip.
  *
- * The URL is used as it is given: no `insteadOf`, no redirect, no proxy, no configuration of the user
+ * The URL is used as it is given: no `insteadOf`, no redirect (not even within a host), no proxy, no configuration of the user
  * or the machine. A server is told credentials once; one that asks again has refused them. The key of
  * an SSH server must be one of those given. No message holds a credential.
  *
