@@ -66,38 +66,57 @@ void daemon_log_time(struct buf *out, int64_t wall_ms)
 	buf_printf(out, "%s.%03dZ", text, (int)(wall_ms % 1000));
 }
 
-/* The value of a label at the start of a message, up to ": ". NULL: it is no label. */
-static const char *label_value(const char *message, const char *label, size_t *n)
+/* What a message may begin with, in any order, each member once: start, value, end. */
+struct label {
+	const char *start;
+	const char *end;
+	const char *member;
+	unsigned bit;
+};
+
+static const struct label labels[] = {
+	{ "site ", ": ", "site", 1 },
+	{ "job ", " of ", "job", 2 }, /* and the site follows */
+	{ "job ", ": ", "job", 2 },
+	{ "delivery ", ": ", "delivery", 4 },
+};
+static const struct label site_of_job = { "", ": ", "site", 1 };
+
+struct labelling {
+	struct json_writer *w;
+	const char *rest; /* of the message */
+	unsigned seen;
+};
+
+/* False: the rest does not begin like that. A value is one word: "site a and b: x" is a sentence. */
+static bool take_label(struct labelling *l, const struct label *label)
 {
-	size_t len = strlen(label);
+	const char *value = l->rest + strlen(label->start);
 	const char *end;
 
-	if (!str_starts(message, label) || message[len] != ' ')
-		return NULL;
-	end = strstr(message + len + 1, ": ");
-	if (!end)
-		return NULL;
-	*n = (size_t)(end - message) - len - 1;
-	return *n && *n <= FIELD_MOST ? message + len + 1 : NULL;
+	if ((l->seen & label->bit) || !str_starts(l->rest, label->start))
+		return false;
+	end = strstr(value, label->end);
+	if (!end || end == value || end - value > FIELD_MOST ||
+	    memchr(value, ' ', (size_t)(end - value)))
+		return false;
+	json_key(l->w, label->member);
+	json_put_strn(l->w, value, (size_t)(end - value));
+	l->seen |= label->bit;
+	l->rest = end + strlen(label->end);
+	return true;
 }
 
-/* Puts one label as a member. Returns what follows it; the same: there was none. */
-static const char *put_label(struct json_writer *w, const char *message, unsigned *seen)
+static bool take_any_label(struct labelling *l)
 {
-	static const char *const labels[] = { "site", "job", "delivery" };
-
-	for (unsigned i = 0; i < sizeof(labels) / sizeof(*labels); i++) {
-		size_t n = 0;
-		const char *value = label_value(message, labels[i], &n);
-
-		if (!value || (*seen & 1U << i))
+	for (size_t i = 0; i < sizeof(labels) / sizeof(*labels); i++) {
+		if (!take_label(l, &labels[i]))
 			continue;
-		*seen |= 1U << i;
-		json_key(w, labels[i]);
-		json_put_strn(w, value, n);
-		return value + n + 2;
+		if (str_eq(labels[i].end, " of "))
+			(void)take_label(l, &site_of_job); /* usually it is there */
+		return true;
 	}
-	return message;
+	return false;
 }
 
 static void put_json(struct buf *out, int64_t wall_ms, enum log_level level,
@@ -105,19 +124,15 @@ static void put_json(struct buf *out, int64_t wall_ms, enum log_level level,
 {
 	CLEANUP(buf) struct buf time = BUF_INIT(64);
 	struct json_writer w = JSON_WRITER_INIT(out);
-	const char *rest = message;
-	const char *before;
-	unsigned seen = 0;
+	struct labelling l = { .w = &w, .rest = message };
 
 	daemon_log_time(&time, wall_ms);
 	json_open(&w, '{');
 	json_member(&w, "time", time.data);
 	json_member(&w, "level", level_names[level]);
 	json_member(&w, "message", message);
-	do {
-		before = rest;
-		rest = put_label(&w, rest, &seen);
-	} while (rest != before);
+	while (take_any_label(&l))
+		continue;
 	json_close(&w, '}');
 }
 

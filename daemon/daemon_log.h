@@ -3,8 +3,8 @@
  *   {"time":"2026-11-28T17:30:37.123Z","level":"info","message":"site a: ...","site":"a"}
  *   2026-11-28T17:30:37.123Z info site a: ...
  *
- * A message may begin with "site NAME: ", "job ID: " and "delivery ID: ", in any order; in JSON
- * these are members too, so that a log can be asked for them. What came from outside cannot
+ * A message may begin with "site NAME: ", "job ID: " (or "job ID of NAME: ") and "delivery ID: ", in
+ * any order; in JSON these are members too, so that a log can be asked for them. What came from outside cannot
  * end a line or hide a part of it. Any thread. */
 #ifndef DAEMON_DAEMON_LOG_H
 #define DAEMON_DAEMON_LOG_H

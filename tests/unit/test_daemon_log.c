@@ -50,7 +50,13 @@ static void test_log__json_with_members_of_the_labels(void **state)
 	check_line(
 		true, LOG_INFO, "site a: job 7: ended",
 		JSON("info", "site a: job 7: ended") ",\"site\":\"a\",\"job\":\"7\"}\n");
-	/* Not at the start, without an end, twice, empty. */
+	check_line(true, LOG_INFO, "job 7 of a: ended",
+		   JSON("info", "job 7 of a: ended") ",\"job\":\"7\",\"site\":\"a\"}\n");
+	check_line(true, LOG_INFO, "job 7 of many",
+		   JSON("info", "job 7 of many") ",\"job\":\"7\"}\n");
+	/* A sentence, not at the start, without an end, twice, empty. */
+	check_line(true, LOG_INFO, "site a and b: x",
+		   JSON("info", "site a and b: x") "}\n");
 	check_line(true, LOG_INFO, "of site a: x", JSON("info", "of site a: x") "}\n");
 	check_line(true, LOG_INFO, "site a", JSON("info", "site a") "}\n");
 	check_line(true, LOG_INFO, "site a: site b: x",
