@@ -144,8 +144,7 @@ void story_add(struct story *s, const char *line, size_t len)
 	if (json_get(v, "event"))
 		on_event(s, json_get(v, "event"), at_ms);
 	else if (json_str(json_get(v, "line")))
-		add_line(s, at_ms, keep(s, v, "line"),
-			 str_eq(json_str(json_get(v, "stream")), "err"));
+		add_line(s, at_ms, keep(s, v, "line"), false);
 	else if (json_int(json_get(v, "attempt"), &attempt))
 		on_attempt(s, attempt, at_ms);
 }
