@@ -396,10 +396,11 @@ static void test_a_drain_lets_go_on_what_ends_in_time(void **state)
 static bool can_be_taken(int64_t now, struct job *out)
 {
 	static const char *const sites[] = { "a", NULL };
+	const struct queue_claim c = { sites, now, 600000 };
 	struct error err = ERROR_INIT;
 	int64_t next;
 
-	return queue_claim(world.queue, sites, now, 600000, out, &next, &err) == 0;
+	return queue_claim(world.queue, &c, out, &next, &err) == 0;
 }
 
 static void test_a_silent_child_keeps_its_lease(void **state)
