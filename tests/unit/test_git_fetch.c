@@ -136,6 +136,7 @@ static void test_recovers(void **state)
 		"touch objects/pack/pack_a1b2c3",
 		"rm -rf ../mirror; echo file >../mirror",
 		"rm -rf refs",
+		"for i in $(seq 201); do touch objects/pack/pack-$i.pack; done",
 	};
 
 	(void)state;
@@ -148,6 +149,7 @@ static void test_recovers(void **state)
 		must_fetch("HEAD");
 		run(&box, "state/mirror", NULL,
 		    "git archive main >/dev/null; test ! -e objects/pack/pack_a1b2c3; "
+		    "test ! -e objects/pack/pack-7.pack; "
 		    "test \"$(git cat-file -t main:d/b)\" = blob");
 	}
 }
