@@ -25,6 +25,7 @@ enum {
 	REF_MOST = 1024,
 	FINGERPRINT_MOST = 64,
 	SECRET_MOST = 8192,
+	PACKS_MOST = 200,
 	REDIRECT_MS = 10000,
 	SERVER_MS = 60000, /* silence of a server, where libgit2 can tell */
 };
@@ -531,22 +532,33 @@ int mirror_tip(const struct mirror_remote *remote, struct oid *tip, struct error
 
 /* Mirrors */
 
-/* What a fetch that was killed left: half a pack, and locks that nobody holds. */
-static void remove_leftovers(const char *folder, const char *branch)
+/* What a fetch that was killed left of packs. Returns how many whole ones there are. */
+static size_t clean_packs(const char *folder)
 {
-	static const char *const locks[] = { "config", "HEAD", "packed-refs" };
 	CLEANUP(buf) struct buf path = BUF_INIT(REPO_PATH_MOST);
 	struct dirent *entry;
+	size_t n = 0;
 	DIR *dir;
 
 	buf_printf(&path, "%s/objects/pack", folder);
 	dir = opendir(path.data);
-	while (dir && (entry = readdir(dir)) != NULL)
+	while (dir && (entry = readdir(dir)) != NULL) {
+		n += str_ends(entry->d_name, ".pack");
 		if (str_starts(entry->d_name, "pack_") ||
 		    str_starts(entry->d_name, "tmp_"))
 			(void)unlinkat(dirfd(dir), entry->d_name, 0); /* then it stays */
+	}
 	if (dir)
 		closedir(dir);
+	return n;
+}
+
+/* Nobody else works on the mirror, so these are of a fetch that was killed. */
+static void remove_locks(const char *folder, const char *branch)
+{
+	static const char *const locks[] = { "config", "HEAD", "packed-refs" };
+	CLEANUP(buf) struct buf path = BUF_INIT(REPO_PATH_MOST);
+
 	for (size_t i = 0; i < sizeof(locks) / sizeof(*locks); i++) {
 		buf_clear(&path);
 		buf_printf(&path, "%s/%s.lock", folder, locks[i]);
@@ -602,8 +614,12 @@ static bool is_damaged(const char *folder, const char *branch)
 static int open_mirror(const char *folder, const char *branch, git_repository **out,
 		       struct error *err)
 {
-	remove_leftovers(folder, branch);
-	if (!is_damaged(folder, branch) && git_repository_open_bare(out, folder) == 0)
+	size_t packs = clean_packs(folder);
+
+	remove_locks(folder, branch);
+	/* Each fetch makes one, and libgit2 cannot join them. */
+	if (packs <= PACKS_MOST && !is_damaged(folder, branch) &&
+	    git_repository_open_bare(out, folder) == 0)
 		return 0;
 	return make_mirror(folder, out, err);
 }

@@ -34,7 +34,8 @@ struct mirror_remote {
 };
 
 /* Fetches the branch, with all of its history, into the mirror in folder, and points the mirror's
- * HEAD at it. A folder that is not there, holds no repository or a damaged one is made anew. One process
+ * HEAD at it. What was fetched earlier stays, until there are so many packs that all is fetched
+ * anew. A folder that is not there, holds no repository or a damaged one is made anew. One process
  * at a time. tip gets the branch's commit, which is in the mirror with its tree. -1:
  *   ERR_NOT_FOUND   no such repository, or no such branch
  *   ERR_CREDENTIALS credentials are asked for and none are configured, or they were refused

@@ -130,13 +130,13 @@ static void test_recovers(void **state)
 		"printf junk >config",
 		"echo 0000000000000000000000000000000000000bad >refs/heads/main",
 		"find objects -type f | xargs -r rm -f",
-		"find objects -type f | xargs -r chmod u+w; "
-		"for f in $(find objects -type f); do : >$f; done",
+		"for f in $(find objects -type f); do chmod u+w $f; : >$f; done",
 		"touch config.lock HEAD.lock packed-refs.lock",
 		"touch refs/heads/main.lock",
 		"touch objects/pack/pack_a1b2c3",
 		"rm -rf ../mirror; echo file >../mirror",
 		"rm -rf refs",
+		"for i in $(seq 201); do touch objects/pack/pack-$i.pack; done",
 	};
 
 	(void)state;
@@ -149,6 +149,7 @@ static void test_recovers(void **state)
 		must_fetch("HEAD");
 		run(&box, "state/mirror", NULL,
 		    "git archive main >/dev/null; test ! -e objects/pack/pack_a1b2c3; "
+		    "test ! -e objects/pack/pack-7.pack; "
 		    "test \"$(git cat-file -t main:d/b)\" = blob");
 	}
 }
