@@ -181,45 +181,64 @@ void joblog_line(struct joblog *l, int64_t now_ms, bool is_stderr, const char *l
 		put_text(l, now_ms, is_stderr, line, len);
 }
 
-/* How many of n bytes are whole lines, at most most of them, but one line in any case. */
+/* How many of n bytes are lines at the begin that are longer than most. */
+static size_t long_lines(const char *bytes, size_t n, size_t most)
+{
+	size_t at = 0;
+	const char *end;
+
+	while ((end = memchr(bytes + at, '\n', n - at)) != NULL &&
+	       (size_t)(end - bytes) + 1 - at > most)
+		at = (size_t)(end - bytes) + 1;
+	return at;
+}
+
+/* How many of n bytes are whole lines, at most most of them. */
 static size_t whole_lines(const char *bytes, size_t n, size_t most)
 {
 	size_t end = n < most ? n : most;
-	const char *first;
 
 	while (end && bytes[end - 1] != '\n')
 		end--;
-	if (end)
-		return end;
-	first = memchr(bytes, '\n', n);
-	return first ? (size_t)(first - bytes) + 1 : 0;
+	return end;
 }
 
-int joblog_read(const char *state, int64_t id, int64_t offset, size_t most,
-		struct buf *out, int64_t *next, struct error *err)
+static int open_log(const char *path, struct error *err)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0)
+		return error_set(err, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "%s: %s",
+				 path, strerror(errno));
+	return fd;
+}
+
+int joblog_read(const char *state, int64_t id, int64_t *offset, size_t most,
+		struct buf *out, struct error *err)
 {
 	CLEANUP(buf) struct buf path = BUF_INIT(PATH_MOST);
 	CLEANUP(fd) int fd = -1;
 	size_t room = most > ROW_MOST ? most : ROW_MOST;
 	CLEANUP_PTR(mem) char *bytes = NULL;
+	size_t skipped;
+	size_t taken;
 	ssize_t n;
 
-	*next = offset;
 	if (log_path(state, id, &path, err) < 0)
 		return -1;
-	fd = open(path.data, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	fd = open_log(path.data, err);
 	if (fd < 0)
-		return error_set(err, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "%s: %s",
-				 path.data, strerror(errno));
+		return -1;
 	bytes = xmalloc(room);
-	n = pread(fd, bytes, room, (off_t)offset);
+	n = pread(fd, bytes, room, (off_t)*offset);
 	if (n < 0)
 		return error_set(err, ERR_IO, "%s: %s", path.data, strerror(errno));
-	n = (ssize_t)whole_lines(bytes, (size_t)n, most);
-	buf_add(out, bytes, (size_t)n);
+	skipped = long_lines(bytes, (size_t)n, most);
+	taken = whole_lines(bytes + skipped, (size_t)n - skipped, most);
+	buf_add(out, bytes + skipped, taken);
 	if (buf_check(out, "log", err) < 0)
 		return -1;
-	*next = offset + n;
+	*offset += (int64_t)(skipped + taken);
 	return 0;
 }
 

@@ -20,7 +20,7 @@
 
 struct joblog;
 
-enum { JOBLOG_LINE_MOST = 8000, JOBLOG_EVENT_MOST = 1 << 20 };
+enum { JOBLOG_LINE_MOST = 8000, JOBLOG_EVENT_MOST = (1 << 20) - 1024 };
 
 /* Appends to the log of a job. Over most bytes, one line says that the rest is left out; a
  * result is written still. */
@@ -32,10 +32,11 @@ void joblog_attempt(struct joblog *l, int64_t now_ms, int attempt);
  * that cannot be written loses lines, and says nothing: the deploy goes on. */
 void joblog_line(struct joblog *l, int64_t now_ms, bool is_stderr, const char *line,
 		 size_t len);
-/* Appends whole lines from offset on, at most most bytes, but one line in any case; *next is where to
- * go on. What is not yet a whole line waits for the next call. ERR_NOT_FOUND. */
-int joblog_read(const char *state, int64_t id, int64_t offset, size_t most,
-		struct buf *out, int64_t *next, struct error *err);
+/* Appends whole lines from *offset on, at most most bytes, and moves *offset behind them. A line of more
+ * than most bytes is passed over; what is not yet a whole line waits for the next call.
+ * ERR_NOT_FOUND. */
+int joblog_read(const char *state, int64_t id, int64_t *offset, size_t most,
+		struct buf *out, struct error *err);
 /* Removes logs that nothing was written to since before_ms (wall clock). */
 int joblog_prune(const char *state, int64_t before_ms, struct error *err);
 

@@ -224,7 +224,7 @@ static void put_histogram(struct buf *out, const struct family *f, const struct 
 	put_labels(out, f, s, "+Inf");
 	buf_printf(out, " %lld\n%s_sum", (long long)sum, f->name);
 	put_labels(out, f, s, NULL);
-	buf_printf(out, " %.17g\n%s_count", s->value, f->name);
+	buf_printf(out, " %.15g\n%s_count", s->value, f->name);
 	put_labels(out, f, s, NULL);
 	buf_printf(out, " %lld\n", (long long)sum);
 }
@@ -246,7 +246,7 @@ static void put_family(struct metrics *m, enum metric which, struct buf *out)
 		}
 		buf_str(out, f->name);
 		put_labels(out, f, s, NULL);
-		buf_printf(out, " %.17g\n", s->value);
+		buf_printf(out, " %.15g\n", s->value);
 	}
 }
 

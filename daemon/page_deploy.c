@@ -176,7 +176,7 @@ bool page_log_json(const struct page *p, int64_t id, const char *query, struct a
 {
 	static const char from[] = "from=";
 	struct error err = ERROR_INIT;
-	int64_t offset = 0, next;
+	int64_t offset = 0;
 
 	if (str_starts(query, from) &&
 	    !str_to_i64(query + sizeof from - 1, 0, INT64_MAX, &offset))
@@ -184,6 +184,6 @@ bool page_log_json(const struct page *p, int64_t id, const char *query, struct a
 	a->status = 200;
 	a->content_type = "application/x-ndjson";
 	a->extra = "Content-Security-Policy: default-src 'none'\r\n";
-	return joblog_read(p->settings->state, id, offset, LOG_MOST, &a->body, &next,
-			   &err) == 0;
+	return joblog_read(p->settings->state, id, &offset, LOG_MOST, &a->body, &err) ==
+	       0;
 }

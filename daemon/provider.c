@@ -28,7 +28,8 @@ static const struct provider rows[] = {
 	  .pushes = { "Push Hook", "Tag Push Hook", "System Hook" },
 	  .deliveries = { "webhook-id", "Idempotency-Key", "X-Gitlab-Webhook-UUID" },
 	  .parse = provider_parse_gitlab,
-	  .check = provider_check_gitlab },
+	  .check = provider_check_gitlab,
+	  .signs_delivery = provider_signs_gitlab },
 	{ .name = "gitea",
 	  .authenticate = provider_auth_hmac,
 	  .signature = "X-Gitea-Signature",
@@ -81,7 +82,8 @@ static const struct provider rows[] = {
 	  .authenticate = provider_auth_generic,
 	  .deliveries = { "webhook-id" },
 	  .parse = provider_parse_generic,
-	  .check = provider_check_generic },
+	  .check = provider_check_generic,
+	  .signs_delivery = provider_signs_generic },
 };
 
 const struct provider *provider_at(size_t i)
@@ -172,6 +174,7 @@ int provider_parse(const struct provider *p, const struct provider_keys *keys,
 	*out = (struct push){ .arena = ARENA_INIT, .kind = PUSH_OTHER, .delivery = "" };
 	if (read_delivery(p, r, out, err) < 0)
 		return -1;
+	out->delivery_is_signed = p->signs_delivery && p->signs_delivery(keys, r);
 	if (p->event) {
 		if (provider_header(r, p->event, ERR_DATA, &payload.event, err) < 0)
 			return -1;

@@ -12,6 +12,7 @@ int provider_header(const struct request *r, const char *name, enum error_code c
 {
 	size_t n = request_header_count(r, name);
 
+	*out = "";
 	if (n != 1)
 		return error_set(err, code,
 				 n ? "the header %s comes more than once"
@@ -165,6 +166,12 @@ int provider_auth_gitlab(const struct provider_attempt *a, struct error *err)
 	}
 	one.keys = &tokens;
 	return provider_token(&one, a->row->signature, err);
+}
+
+bool provider_signs_gitlab(const struct provider_keys *keys, const struct request *r)
+{
+	return request_header(r, "webhook-signature") &&
+	       select_keys(keys, true).n_secrets > 0;
 }
 
 int provider_check_gitlab(const struct provider_keys *keys, struct error *err)

@@ -49,6 +49,15 @@ int provider_auth_generic(const struct provider_attempt *a, struct error *err)
 	return auth->authenticate(a, err);
 }
 
+bool provider_signs_generic(const struct provider_keys *keys, const struct request *r)
+{
+	const struct generic_auth *auth = find_generic(keys->generic.auth);
+
+	(void)r;
+	return auth && auth->authenticate == provider_auth_standard &&
+	       !keys->generic.delivery;
+}
+
 static int check_pointers(const struct provider_generic *g, struct error *err)
 {
 	const struct {

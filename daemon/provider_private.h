@@ -52,6 +52,8 @@ struct provider {
 	int (*parse)(const struct provider_payload *p, struct push *out,
 		     struct error *err);
 	int (*check)(const struct provider_keys *keys, struct error *err); /* or NULL */
+	/* Whether what authenticated the delivery covers its id; NULL: it never does. */
+	bool (*signs_delivery)(const struct provider_keys *keys, const struct request *r);
 };
 
 /* provider_auth*.c. All: 0, or -1 with ERR_CREDENTIALS. */
@@ -75,8 +77,10 @@ int provider_check_whsec(const struct provider_keys *keys, enum provider_whsec w
 			 struct error *err);
 int provider_check_gitlab(const struct provider_keys *keys, struct error *err);
 int provider_check_generic(const struct provider_keys *keys, struct error *err);
+bool provider_signs_gitlab(const struct provider_keys *keys, const struct request *r);
+bool provider_signs_generic(const struct provider_keys *keys, const struct request *r);
 
-/* The value of a header that comes once. -1 with the code: it is missing, or comes more often,
+/* The value of a header that comes once, else "". -1 with the code: it is missing, or comes more often,
  * so that another program on the way may have read another one. */
 int provider_header(const struct request *r, const char *name, enum error_code code,
 		    const char **out, struct error *err);

@@ -35,9 +35,10 @@ struct push {
 	enum push_kind kind;
 	struct push_change *changes;
 	size_t n_changes;
-	/* The host's name for this delivery, "" when it gives none. Not always covered by the
-	 * signature: a replay is told by it and by the digest of the body. */
+	/* The host's name for this delivery, "" when it gives none. A replay is told by it and
+	 * by the digest of the body, since most hosts do not sign it. */
 	const char *delivery;
+	/* This one does: the same body under another name is another push. */
 	bool delivery_is_signed;
 };
 

@@ -174,18 +174,18 @@ int queue_note(struct queue *q, const struct queue_put *p, enum queue_put_result
 
 /* Running jobs. */
 
-int queue_claim(struct queue *q, const char *const *sites, int64_t now_ms,
-		int64_t lease_ms, struct job *out, int64_t *next_ms, struct error *err)
+int queue_claim(struct queue *q, const struct queue_claim *c, struct job *out,
+		int64_t *next_ms, struct error *err)
 {
 	CLEANUP(str_list) struct str_list names = { 0 };
 	struct claim_work w = { .owner = q->owner,
-				.now_ms = now_ms,
-				.lease_ms = now_ms + lease_ms,
+				.now_ms = c->now_ms,
+				.lease_ms = c->now_ms + c->lease_ms,
 				.job = out };
 	int result;
 
-	for (; *sites; sites++)
-		str_list_push(&names, *sites);
+	for (size_t i = 0; c->sites[i]; i++)
+		str_list_push(&names, c->sites[i]);
 	if (names.len > 0)
 		qsort(names.items, names.len, sizeof(*names.items), str_compare_ptr);
 	w.names = names;

@@ -109,15 +109,21 @@ int queue_put(struct queue *q, const struct queue_put *p, enum queue_put_result 
 int queue_note(struct queue *q, const struct queue_put *p, enum queue_put_result *result,
 	       struct error *err);
 
-/* Takes the oldest job that may run, of sites where none is running or whose lease has ended,
- * for lease_ms; its attempt is one higher, and its fence is higher than any before. sites:
- * NULL-terminated names that this daemon knows; jobs of others stay. A running job whose lease
+struct queue_claim {
+	const char *const
+		*sites; /* NULL-terminated: what this daemon knows; jobs of others stay */
+	int64_t now_ms;
+	int64_t lease_ms; /* for how long */
+};
+
+/* Takes the oldest job that may run, of sites where none is running or whose lease has ended;
+ * its attempt is one higher, and its fence is higher than any before. A running job whose lease
  * has ended is taken before all others if no newer is pending, else it is superseded.
  * ERR_NOT_FOUND: there is none; *next_ms is then when to look again at the latest (INT64_MAX:
  * when something is put). That answer costs a read only, so that a worker can ask each second for
  * what other processes have put. */
-int queue_claim(struct queue *q, const char *const *sites, int64_t now_ms,
-		int64_t lease_ms, struct job *out, int64_t *next_ms, struct error *err);
+int queue_claim(struct queue *q, const struct queue_claim *c, struct job *out,
+		int64_t *next_ms, struct error *err);
 /* Prolongs the lease. ERR_CONDITION: it is somebody else's by now; stop what it runs. */
 int queue_renew(struct queue *q, const struct job *job, int64_t now_ms, int64_t lease_ms,
 		struct error *err);

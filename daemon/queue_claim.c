@@ -69,14 +69,14 @@ static struct choice judge(const struct live *jobs, size_t n, int64_t now_ms,
 	memcpy(c.site, jobs[0].site, sizeof(c.site));
 	if (running && running->lease_ms > now_ms) {
 		no_later(next_ms, running->lease_ms);
-	} else if (!pending) {
-		c.take = running->id;
-		c.again = true;
-	} else if (pending->not_before_ms > now_ms) {
+	} else if (pending && pending->not_before_ms > now_ms) {
 		no_later(next_ms, pending->not_before_ms);
-	} else {
+	} else if (pending) {
 		c.take = pending->id;
 		c.supersede = running ? running->id : 0;
+	} else if (running) {
+		c.take = running->id;
+		c.again = true;
 	}
 	return c;
 }

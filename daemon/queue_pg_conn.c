@@ -107,8 +107,10 @@ static bool is_state(const char *state, const char *const *states)
 static int take_answer(struct pg_conn *c, int sent, const char *what, PGresult **out,
 		       struct error *err)
 {
-	/* serialization_failure, deadlock_detected */
-	static const char *const again[] = { "40001", "40P01", NULL };
+	/* serialization_failure, deadlock_detected; a server that is being shut down, has
+	 * crashed, or starts */
+	static const char *const again[] = { "40001", "40P01", "57P01",
+					     "57P02", "57P03", NULL };
 	/* query_canceled (by the timeout), lock_not_available */
 	static const char *const late[] = { "57014", "55P03", NULL };
 	PGresult *r = sent ? answer(c) : NULL;

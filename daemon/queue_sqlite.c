@@ -60,7 +60,7 @@ static sqlite3_stmt *statement(struct sqlite_db *d, enum queue_statement s,
 			       struct error *err)
 {
 	sqlite3_stmt **kept = &d->kept[s];
-	char name[8];
+	char name[16];
 
 	if (*kept)
 		return *kept;

@@ -144,8 +144,7 @@ void story_add(struct story *s, const char *line, size_t len)
 	if (json_get(v, "event"))
 		on_event(s, json_get(v, "event"), at_ms);
 	else if (json_str(json_get(v, "line")))
-		add_line(s, at_ms, keep(s, v, "line"),
-			 str_eq(json_str(json_get(v, "stream")), "err"));
+		add_line(s, at_ms, keep(s, v, "line"), false);
 	else if (json_int(json_get(v, "attempt"), &attempt))
 		on_attempt(s, attempt, at_ms);
 }
@@ -167,7 +166,8 @@ static void add_lines(struct story *s, const struct buf *text)
 int story_read(const char *state, int64_t id, struct story *out, struct error *err)
 {
 	CLEANUP(buf) struct buf text = BUF_INIT(CHUNK);
-	int64_t offset = 0, next = 0;
+	int64_t begin;
+	int64_t offset = 0;
 
 	*out = (struct story){
 		.commit = "", .subject = "", .author = "", .verdict = "", .error = ""
@@ -175,16 +175,16 @@ int story_read(const char *state, int64_t id, struct story *out, struct error *e
 	do {
 		struct error why = ERROR_INIT;
 
-		offset = next;
+		begin = offset;
 		buf_clear(&text);
-		if (joblog_read(state, id, offset, CHUNK, &text, &next, &why)) {
+		if (joblog_read(state, id, &offset, CHUNK, &text, &why)) {
 			if (why.code == ERR_NOT_FOUND)
 				return 0;
 			*err = why;
 			return -1;
 		}
 		add_lines(out, &text);
-	} while (next > offset);
+	} while (offset > begin);
 	return 0;
 }
 

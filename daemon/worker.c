@@ -9,7 +9,7 @@
 #include "daemon/worker_private.h"
 
 enum {
-	IDLE_MS = 10000,  /* between looks at a queue that has nothing to say */
+	IDLE_MS = 1000,   /* between looks at a queue that has nothing to say */
 	FAILED_MS = 2000, /* after a queue that could not be asked */
 	SPACING_MS = 20,  /* between looks, however often somebody wakes us */
 	KEEPER_IDLE_MS = 1000,
@@ -67,12 +67,14 @@ static int claim(struct slot *slot, int64_t *wait_ms)
 	__attribute__((cleanup(settings_dropp))) struct settings *s = settings_now(
 		w->needs.settings);
 	int64_t now = worker_wall(w);
+	const struct queue_claim c = { .sites = s->names,
+				       .now_ms = now,
+				       .lease_ms = w->times.lease };
 	int64_t next = INT64_MAX;
 	struct error err = ERROR_INIT;
 	struct job job;
 
-	if (queue_claim(w->needs.queue, s->names, now, w->times.lease, &job, &next,
-			&err) < 0) {
+	if (queue_claim(w->needs.queue, &c, &job, &next, &err) < 0) {
 		if (err.code != ERR_NOT_FOUND)
 			log_write(w->needs.log, LOG_ERROR, "queue: %s", err.msg);
 		*wait_ms = err.code != ERR_NOT_FOUND          ? FAILED_MS

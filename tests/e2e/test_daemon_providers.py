@@ -120,7 +120,8 @@ HOSTS = {
     "generic": Host("generic", standard, "webhook-signature", secret=WHSEC, other=WHSEC_OTHER,
                     timed=True),
     "generic-hmac": Host("generic", bitbucket, "X-Hub-Signature", delivery="webhook-id",
-                         is_hex=True, settings={"auth": "hmac-sha256", "header": "x-hub-signature"}),
+                         is_hex=True,
+                         settings={"auth": "hmac-sha256", "header": "x-hub-signature"}),
     "generic-token": Host("generic", token, "X-Api-Key", delivery="webhook-id", covers_body=False,
                           settings={"auth": "token", "header": "X-Api-Key"}),
     "eventbridge": Host("generic", token, "X-Api-Key", covers_body=False, settings={
@@ -169,6 +170,7 @@ CASES = (
            Case(host, "gitlab/tag-delete", "Tag Push Hook", "changes", [["refs/tags/main", T, ""]]),
            Case(host, "gitlab/merge-request", "Merge Request Hook", "other"),
            Case(host, "gitlab/system-push", "System Hook", "changes", UPDATE, B),
+           Case(host, "gitlab/system-tag", "System Hook", "changes", [["refs/tags/main", "", T]]),
            Case(host, "gitlab/system-several", "System Hook", "changes", [
                ["refs/heads/main", A, B], ["refs/heads/new", "", C], ["refs/heads/old", B, ""],
                ["refs/tags/v1", "", T]], B),

@@ -10,6 +10,8 @@
 #include <sqlite3.h>
 #include <stdatomic.h>
 
+#include "daemon/queue_store.h"
+
 #include "queue_fixture.h"
 
 /* The queue's rules, against each store. */
@@ -44,7 +46,8 @@ static enum queue_put_result put(struct queue_fixture *f, const char *site,
 static int claim_at(struct queue_fixture *f, int64_t now_ms, struct job *job,
 		    int64_t *next_ms)
 {
-	int rc = queue_claim(f->q, sites, now_ms, LEASE, job, next_ms, &f->err);
+	struct queue_claim c = { sites, now_ms, LEASE };
+	int rc = queue_claim(f->q, &c, job, next_ms, &f->err);
 
 	if (rc < 0 && f->err.code != ERR_NOT_FOUND)
 		fail_msg("%s", f->err.msg);
@@ -273,17 +276,19 @@ static void test_claim__oldest_first_of_known_sites(void **state)
 static void test_claim__no_sites(void **state)
 {
 	static const char *const none[] = { NULL };
+	static const struct queue_claim nothing = { none, 10, 5 };
 	struct queue_fixture *f = *state;
 	struct job job;
 	int64_t next_ms;
 
 	put(f, "one", "1");
-	assert_int_equal(queue_claim(f->q, none, 10, 5, &job, &next_ms, &f->err), -1);
+	assert_int_equal(queue_claim(f->q, &nothing, &job, &next_ms, &f->err), -1);
 	assert_int_equal(f->err.code, ERR_NOT_FOUND);
 }
 
 static void test_claim__takes_over_when_the_lease_has_ended(void **state)
 {
+	static const struct queue_claim late = { sites, 10 + LEASE, LEASE };
 	struct queue_fixture *f = *state;
 	struct queue *other = queue_fixture_open(f, "other");
 	struct job first;
@@ -293,9 +298,7 @@ static void test_claim__takes_over_when_the_lease_has_ended(void **state)
 	put(f, "two", "1");
 	first = claim(f, 10);
 	put(f, "one", "1");
-	assert_int_equal(
-		queue_claim(other, sites, 10 + LEASE, LEASE, &second, &next_ms, &f->err),
-		0);
+	assert_int_equal(queue_claim(other, &late, &second, &next_ms, &f->err), 0);
 	assert_int_equal(second.id, first.id);
 	assert_int_equal(second.attempt, 2);
 	assert_string_equal(second.owner, "other");
@@ -618,13 +621,14 @@ static int site_index(const char *site)
 
 static void run_one(struct crowd *c, struct queue *q)
 {
+	static const struct queue_claim any = { sites, 100, 100000 };
 	struct queue_end done = { .state = JOB_DONE, .deployed = A, .message = "" };
 	struct error err = ERROR_INIT;
 	struct job job;
 	int64_t next_ms;
 	int site;
 
-	if (queue_claim(q, sites, 100, 100000, &job, &next_ms, &err) < 0) {
+	if (queue_claim(q, &any, &job, &next_ms, &err) < 0) {
 		c->wrong += err.code != ERR_NOT_FOUND;
 		return;
 	}
@@ -692,6 +696,73 @@ static void test_crowd__one_at_a_time(void **state)
 	assert_each_once(&c);
 }
 
+/* A store by itself: work that fails leaves nothing, beside work that does not. */
+
+struct half {
+	struct queue_store *store;
+	char site[16];
+	bool fails;
+	int result;
+	enum error_code code;
+	pthread_t thread;
+};
+
+static int write_half(struct queue_db *db, void *ctx, struct error *err)
+{
+	const struct half *h = ctx;
+	struct queue_call set = { .statement = SQL_SET_SEEN,
+				  .values = { queue_text(h->site), queue_text(A) } };
+
+	if (queue_run(db, &set, err) < 0)
+		return -1;
+	return h->fails ? error_set(err, ERR_ORDER, "half done") : 0;
+}
+
+static void *half_thread(void *arg)
+{
+	struct half *h = arg;
+	struct error err = ERROR_INIT;
+
+	h->result = h->store->write(h->store, write_half, h, &err);
+	h->code = err.code;
+	return NULL;
+}
+
+static void run_halves(struct queue_store *store, struct half *halves, int n)
+{
+	for (int i = 0; i < n; i++) {
+		halves[i] = (struct half){ .store = store, .fails = i % 3 == 0 };
+		snprintf(halves[i].site, sizeof(halves[i].site), "s%d", i);
+		assert_int_equal(
+			pthread_create(&halves[i].thread, NULL, half_thread, &halves[i]),
+			0);
+	}
+	for (int i = 0; i < n; i++) {
+		pthread_join(halves[i].thread, NULL);
+		assert_int_equal(halves[i].result, halves[i].fails ? -1 : 0);
+		assert_int_equal(halves[i].code, halves[i].fails ? ERR_ORDER : ERR_NONE);
+	}
+}
+
+static void test_store__all_or_nothing(void **state)
+{
+	struct queue_fixture *f = *state;
+	struct queue_store *store = NULL;
+	struct half halves[24];
+	char seen[QUEUE_COMMIT_MAX];
+	int rc = strstr(f->url, "://")
+			 ? queue_pg_open(f->url, NULL, NULL, &store, &f->err)
+			 : queue_sqlite_open(f->url, NULL, &store, &f->err);
+
+	assert_int_equal(rc, 0);
+	run_halves(store, halves, 24);
+	store->free(store);
+	for (int i = 0; i < 24; i++) {
+		assert_int_equal(queue_seen(f->q, halves[i].site, seen, &f->err), 0);
+		assert_string_equal(seen, halves[i].fails ? "" : A);
+	}
+}
+
 /* Files. */
 
 static void make_database(const char *path, const char *sql)
@@ -705,12 +776,14 @@ static void make_database(const char *path, const char *sql)
 
 static void test_file__refuses_others(void **state)
 {
-	static const char *const cases[] = {
+	static const char newer[] = "CREATE TABLE mine (x);"
+				    " PRAGMA application_id = 1668440913;"
+				    " PRAGMA user_version = 999";
+	const char *const cases[] = {
 		"CREATE TABLE mine (x)",
 		"PRAGMA user_version = 1",
 		"PRAGMA application_id = 5",
-		"CREATE TABLE mine (x); PRAGMA application_id = 1668440913;"
-		" PRAGMA user_version = 999",
+		newer,
 	};
 	struct queue_fixture *f = *state;
 	struct queue *q = NULL;
@@ -821,6 +894,7 @@ int main(void)
 		FILE_TEST(test_on_change__put_end_retry),
 		FILE_TEST(test_open__again),
 		FILE_TEST(test_crowd__one_at_a_time),
+		FILE_TEST(test_store__all_or_nothing),
 	};
 	const struct CMUnitTest files[] = {
 		FILE_TEST(test_file__refuses_others),

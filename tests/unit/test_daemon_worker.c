@@ -245,7 +245,7 @@ static void test_a_push_is_deployed(void **state)
 	CLEANUP(buf) struct buf text = BUF_INIT(1 << 20);
 	struct error err = ERROR_INIT;
 	char seen[QUEUE_COMMIT_MAX];
-	int64_t next;
+	int64_t next = 0;
 	struct job job;
 
 	(void)state;
@@ -267,7 +267,7 @@ static void test_a_push_is_deployed(void **state)
 		CLEANUP(buf) struct buf log = BUF_INIT(1 << 20);
 
 		assert_int_equal(
-			joblog_read(text.data, job.id, 0, 1 << 16, &log, &next, &err), 0);
+			joblog_read(text.data, job.id, &next, 1 << 16, &log, &err), 0);
 		assert_non_null(strstr(log.data, "\"attempt\":1}"));
 		assert_non_null(
 			strstr(log.data, "\"line\":\"warned\",\"stream\":\"err\""));
@@ -358,7 +358,7 @@ static void test_failures_are_retried_or_told(void **state)
 
 static void test_a_drain_ends_what_takes_too_long(void **state)
 {
-	struct job job;
+	struct job job = { .site = "" };
 
 	(void)state;
 	configure("poll: 0s", "workers: 1");
@@ -375,7 +375,7 @@ static void test_a_drain_ends_what_takes_too_long(void **state)
 
 static void test_a_drain_lets_go_on_what_ends_in_time(void **state)
 {
-	struct job job;
+	struct job job = { .site = "" };
 
 	(void)state;
 	configure("poll: 0s", "workers: 1");
@@ -396,10 +396,11 @@ static void test_a_drain_lets_go_on_what_ends_in_time(void **state)
 static bool can_be_taken(int64_t now, struct job *out)
 {
 	static const char *const sites[] = { "a", NULL };
+	const struct queue_claim c = { sites, now, 600000 };
 	struct error err = ERROR_INIT;
 	int64_t next;
 
-	return queue_claim(world.queue, sites, now, 600000, out, &next, &err) == 0;
+	return queue_claim(world.queue, &c, out, &next, &err) == 0;
 }
 
 static void test_a_silent_child_keeps_its_lease(void **state)
@@ -407,8 +408,8 @@ static void test_a_silent_child_keeps_its_lease(void **state)
 	static const struct worker_times times = {
 		.lease = 1500, .renew = 200, .look = 50, .tip = 5000
 	};
-	struct job other;
-	struct job job;
+	struct job other = { .site = "" };
+	struct job job = { .site = "" };
 
 	(void)state;
 	configure("poll: 0s", "workers: 1");
@@ -430,8 +431,8 @@ static void test_a_lost_lease_ends_the_child(void **state)
 	static const struct worker_times times = {
 		.lease = 3000, .renew = 100, .look = 20, .tip = 5000
 	};
-	struct job other;
-	struct job job;
+	struct job other = { .site = "" };
+	struct job job = { .site = "" };
 
 	(void)state;
 	configure("poll: 0s", "workers: 1");
@@ -522,7 +523,7 @@ static void test_polls(void **state)
 
 static void test_a_site_that_is_gone(void **state)
 {
-	struct job job;
+	struct job job = { .site = "" };
 
 	(void)state;
 	configure("poll: 0s", "workers: 1");

@@ -130,8 +130,7 @@ static void test_recovers(void **state)
 		"printf junk >config",
 		"echo 0000000000000000000000000000000000000bad >refs/heads/main",
 		"find objects -type f | xargs -r rm -f",
-		"find objects -type f | xargs -r chmod u+w; "
-		"for f in $(find objects -type f); do : >$f; done",
+		"for f in $(find objects -type f); do chmod u+w $f; : >$f; done",
 		"touch config.lock HEAD.lock packed-refs.lock",
 		"touch refs/heads/main.lock",
 		"touch objects/pack/pack_a1b2c3",
