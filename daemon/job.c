@@ -221,15 +221,16 @@ static int tell_failure(const struct job_run *j, const struct error *e)
 #	define HAS_SHADOW 0
 #endif
 
+/* The soft limit, so that it can be lifted for a build. */
 static int limit(int what, rlim_t most, struct error *err)
 {
 	struct rlimit limit;
 
 	if (getrlimit(what, &limit) < 0)
 		return error_set(err, ERR_IO, "getrlimit: %s", strerror(errno));
-	if (limit.rlim_max == RLIM_INFINITY || limit.rlim_max > most)
-		limit.rlim_max = most;
 	limit.rlim_cur = limit.rlim_max;
+	if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur > most)
+		limit.rlim_cur = most;
 	if (setrlimit(what, &limit) < 0)
 		return error_set(err, ERR_IO, "setrlimit: %s", strerror(errno));
 	return 0;
@@ -412,11 +413,16 @@ static int run_build(struct job_run *j, struct error *err)
 		.line = show_line,
 		.grace_ms = BUILD_GRACE_MS,
 	};
+	struct error ignored = ERROR_INIT; /* a limit that stays fails loudly enough */
 	int rc;
 
 	process_env_free(visible);
 	set_term(on_term);
+	/* Node reserves 10 GiB of address space for each WebAssembly.Memory; what it uses is for
+	 * the service's MemoryMax= to limit. */
+	(void)limit(RLIMIT_AS, RLIM_INFINITY, &ignored);
 	rc = process_run(&process, NULL, err);
+	(void)limit_all(j->settings, &ignored);
 	set_term(SIG_DFL);
 	process_env_free(env);
 	return rc < 0 ? error_wrap(err, "build `%s`", j->site->build) : 0;

@@ -310,8 +310,6 @@ static void work(struct daemon *d)
 			return;
 		if (number == SIGHUP)
 			reload(d);
-		/* For what other processes have put: the commands, other daemons. */
-		worker_wake(d->worker);
 		feed_watchdog(d, now_ms);
 		prune(d, now_ms);
 	}

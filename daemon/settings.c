@@ -128,12 +128,14 @@ static const char *find_action(struct arena *arena)
 	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	const char *paths = getenv("PATH");
 	const char *found = NULL;
+	const char *slash;
 
 	if (len > 0) {
 		self[len] = '\0';
-		found = action_in(arena, self, (size_t)(strrchr(self, '/') - self));
+		slash = strrchr(self, '/');
+		found = slash ? action_in(arena, self, (size_t)(slash - self)) : NULL;
 	}
-	while (!found && !str_empty(paths)) {
+	while (!found && paths && *paths) {
 		size_t n = strcspn(paths, ":");
 
 		found = action_in(arena, paths, n);

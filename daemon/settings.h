@@ -69,7 +69,8 @@ struct settings {
 	int64_t address_per_min; /* requests; 0: no limit */
 	int64_t site_per_min;    /* authenticated deliveries */
 	int64_t deploy_ms;       /* of a whole deploy, after which its child is ended */
-	int64_t memory; /* bytes of address space of a deploy's processes; 0: no limit */
+	/* Bytes of address space of a deploy's processes, but for its build; 0: no limit. */
+	int64_t memory;
 	int64_t log_most; /* bytes kept of a deploy's log */
 	int attempts;     /* until a job is dead */
 	int64_t keep_ms;  /* how long history and deliveries are kept */

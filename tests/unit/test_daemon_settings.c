@@ -439,7 +439,7 @@ static void test_settings__values_of_a_site(void **state)
 		{ REPO("srv/a.git") HOOK,
 		  "3:17: repository: must be an https, http, ssh or git URL, "
 		  "USER@HOST:PATH, or an absolute path" },
-		{ REPO("git@-oProxyCommand=x:a") HOOK,
+		{ REPO("git@-oProxyCommand:a") HOOK,
 		  "3:17: repository: must be an https, http, ssh or git URL, "
 		  "USER@HOST:PATH, or an absolute path" },
 		{ REPO("ssh://-oProxyCommand=x/a") HOOK,
