@@ -43,6 +43,7 @@ enum {
 
 struct job_options {
 	const char *config;
+	const char *folder;
 	const char *site;
 	const char *head;
 	bool rollback;
@@ -94,9 +95,13 @@ static const struct job_row *find_row(const struct job_row *rows, const char *na
 static int read_options(struct job_options *o, int argc, char **argv, struct error *err)
 {
 	const struct job_row rows[] = {
-		{ "--config", &o->config, NULL }, { "--site", &o->site, NULL },
-		{ "--head", &o->head, NULL },     { "--rollback", NULL, &o->rollback },
-		{ "--tip", NULL, &o->tip },       { NULL, NULL, NULL },
+		{ "--config", &o->config, NULL },
+		{ "--site", &o->site, NULL },
+		{ "--folder", &o->folder, NULL },
+		{ "--head", &o->head, NULL },
+		{ "--rollback", NULL, &o->rollback },
+		{ "--tip", NULL, &o->tip },
+		{ NULL, NULL, NULL },
 	};
 
 	for (int i = 1; i < argc; i++) {
@@ -492,9 +497,10 @@ static int become_action(struct job_run *j, struct error *err)
 
 static int work(struct job_run *j, struct error *err)
 {
-	if (settings_read(j->options.config, &j->settings, err) < 0) {
-		/* The daemon goes on with what it has read earlier, and so the deploy
-		 * must not be given up: it is tried again. */
+	if (settings_read_site(j->options.config, j->options.folder, j->options.site,
+			       &j->settings, err) < 0) {
+		/* It is what the daemon has accepted, but its secrets may be out of reach for a
+		 * while: the deploy is not given up but tried again. */
 		err->code = ERR_IO;
 		return -1;
 	}
