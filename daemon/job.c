@@ -43,6 +43,7 @@ enum {
 
 struct job_options {
 	const char *config;
+	const char *folder;
 	const char *site;
 	const char *head;
 	bool rollback;
@@ -94,9 +95,13 @@ static const struct job_row *find_row(const struct job_row *rows, const char *na
 static int read_options(struct job_options *o, int argc, char **argv, struct error *err)
 {
 	const struct job_row rows[] = {
-		{ "--config", &o->config, NULL }, { "--site", &o->site, NULL },
-		{ "--head", &o->head, NULL },     { "--rollback", NULL, &o->rollback },
-		{ "--tip", NULL, &o->tip },       { NULL, NULL, NULL },
+		{ "--config", &o->config, NULL },
+		{ "--site", &o->site, NULL },
+		{ "--folder", &o->folder, NULL },
+		{ "--head", &o->head, NULL },
+		{ "--rollback", NULL, &o->rollback },
+		{ "--tip", NULL, &o->tip },
+		{ NULL, NULL, NULL },
 	};
 
 	for (int i = 1; i < argc; i++) {
@@ -221,15 +226,16 @@ static int tell_failure(const struct job_run *j, const struct error *e)
 #	define HAS_SHADOW 0
 #endif
 
+/* The soft limit, so that it can be lifted for a build. */
 static int limit(int what, rlim_t most, struct error *err)
 {
 	struct rlimit limit;
 
 	if (getrlimit(what, &limit) < 0)
 		return error_set(err, ERR_IO, "getrlimit: %s", strerror(errno));
-	if (limit.rlim_max == RLIM_INFINITY || limit.rlim_max > most)
-		limit.rlim_max = most;
 	limit.rlim_cur = limit.rlim_max;
+	if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur > most)
+		limit.rlim_cur = most;
 	if (setrlimit(what, &limit) < 0)
 		return error_set(err, ERR_IO, "setrlimit: %s", strerror(errno));
 	return 0;
@@ -412,11 +418,16 @@ static int run_build(struct job_run *j, struct error *err)
 		.line = show_line,
 		.grace_ms = BUILD_GRACE_MS,
 	};
+	struct error ignored = ERROR_INIT; /* a limit that stays fails loudly enough */
 	int rc;
 
 	process_env_free(visible);
 	set_term(on_term);
+	/* Node reserves 10 GiB of address space for each WebAssembly.Memory; what it uses is for
+	 * the service's MemoryMax= to limit. */
+	(void)limit(RLIMIT_AS, RLIM_INFINITY, &ignored);
 	rc = process_run(&process, NULL, err);
+	(void)limit_all(j->settings, &ignored);
 	set_term(SIG_DFL);
 	process_env_free(env);
 	return rc < 0 ? error_wrap(err, "build `%s`", j->site->build) : 0;
@@ -486,9 +497,10 @@ static int become_action(struct job_run *j, struct error *err)
 
 static int work(struct job_run *j, struct error *err)
 {
-	if (settings_read(j->options.config, &j->settings, err) < 0) {
-		/* The daemon goes on with what it has read earlier, and so the deploy
-		 * must not be given up: it is tried again. */
+	if (settings_read_site(j->options.config, j->options.folder, j->options.site,
+			       &j->settings, err) < 0) {
+		/* It is what the daemon has accepted, but its secrets may be out of reach for a
+		 * while: the deploy is not given up but tried again. */
 		err->code = ERR_IO;
 		return -1;
 	}

@@ -1,9 +1,10 @@
 /* job.h - `crc-daemon job`: what a deploy's child does before it becomes crc-action.
  *
- *   crc-daemon job --config FILE --site NAME [--head COMMIT] [--rollback] [--tip]
+ *   crc-daemon job --config FILE [--folder DIR] --site NAME [--head COMMIT] [--rollback] [--tip]
  *
  * Limits itself, fetches the branch into STATE/mirrors/SITE, checks it out to STATE/builds/SITE and
- * builds there if the site has a `build`, and executes crc-action. On stdout are joblog.h's events;
+ * builds there if the site has a `build`, and executes crc-action. Relative paths of the file are
+ * from DIR, if it is given. On stdout are joblog.h's events;
  * when it fails, a `result` as crc-action has it (docs/json.md), and the exit status is the
  * same as crc-action's. What the build prints goes to stderr.
  *

@@ -112,7 +112,8 @@ int provider_auth_basic(const struct provider_attempt *a, struct error *err)
 	if (str_eq_nocase(start, scheme)) {
 		CLEANUP(buf) struct buf pair = BUF_INIT(strlen(value));
 
-		value += sizeof(scheme) - 1;
+		/* It is that long, which gcc cannot see. */
+		value += strnlen(value, sizeof(scheme) - 1);
 		value += strspn(value, " ");
 		buf_reserve(&pair, strlen(value)); /* so that no copy is left behind */
 		if (decode_base64(value, strlen(value), &pair)) {

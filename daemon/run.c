@@ -163,7 +163,8 @@ static int start_with(struct daemon *d, struct settings *s, struct error *err)
 	d->settings = settings_box_new(s);
 	daemon_log_format(&d->log, s->json_log);
 	say_warnings(d, s);
-	if (find_program(d->program, err) < 0 || fs_make_folders(s->state, err) < 0)
+	if (find_program(d->program, err) < 0 || fs_make_folders(s->state, err) < 0 ||
+	    settings_keep(s, err) < 0)
 		return -1;
 	if (store_open(s, &d->log.log, &d->queue, err) < 0)
 		return -1;
@@ -232,7 +233,8 @@ static int swap_settings(struct daemon *d, struct error *err)
 		d->settings);
 	__attribute__((cleanup(settings_dropp))) struct settings *next = NULL;
 
-	if (settings_read(d->config, &next, err) < 0 || check_reload(now, next, err) < 0)
+	if (settings_read(d->config, &next, err) < 0 ||
+	    check_reload(now, next, err) < 0 || settings_keep(next, err) < 0)
 		return -1;
 	warn_of_restart(d, now, next);
 	say_warnings(d, next);
@@ -310,8 +312,6 @@ static void work(struct daemon *d)
 			return;
 		if (number == SIGHUP)
 			reload(d);
-		/* For what other processes have put: the commands, other daemons. */
-		worker_wake(d->worker);
 		feed_watchdog(d, now_ms);
 		prune(d, now_ms);
 	}

@@ -128,12 +128,14 @@ static const char *find_action(struct arena *arena)
 	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	const char *paths = getenv("PATH");
 	const char *found = NULL;
+	const char *slash;
 
 	if (len > 0) {
 		self[len] = '\0';
-		found = action_in(arena, self, (size_t)(strrchr(self, '/') - self));
+		slash = strrchr(self, '/');
+		found = slash ? action_in(arena, self, (size_t)(slash - self)) : NULL;
 	}
-	while (!found && !str_empty(paths)) {
+	while (!found && paths && *paths) {
 		size_t n = strcspn(paths, ":");
 
 		found = action_in(arena, paths, n);
@@ -168,6 +170,7 @@ static int read_draft(struct settings_draft *d, struct error *err)
 
 	if (fs_read(d->settings->path, &text, err) < 0)
 		return -1;
+	d->settings->text = arena_strndup(&d->settings->arena, text.data, text.len);
 	if (settings_parse(d, text.data, text.len, err) < 0)
 		return -1;
 	if (settings_read_files(d, getenv("CREDENTIALS_DIRECTORY"), err) < 0)
@@ -177,15 +180,19 @@ static int read_draft(struct settings_draft *d, struct error *err)
 	return settle_action(d, err);
 }
 
-static int read_extent(const char *path, enum settings_extent extent,
-		       struct settings **out, struct error *err)
+/* draft: what is asked for; the rest of it is filled in. */
+static int read_settings(const char *path, struct settings_draft d, struct settings **out,
+			 struct error *err)
 {
 	struct settings *s = settings_new();
-	struct settings_draft d = { .extent = extent, .settings = s, .name = path };
 	int rc;
 
-	s->path = absolute(&s->arena, path);
-	d.folder = folder_of(&s->arena, s->path);
+	d.settings = s;
+	d.name = path;
+	s->path = s->copy = absolute(&s->arena, path);
+	s->folder = d.folder ? arena_strdup(&s->arena, d.folder)
+			     : folder_of(&s->arena, s->path);
+	d.folder = s->folder;
 	rc = read_draft(&d, err);
 	settings_files_release(&d.files);
 	if (rc < 0)
@@ -197,10 +204,34 @@ static int read_extent(const char *path, enum settings_extent extent,
 
 int settings_read(const char *path, struct settings **out, struct error *err)
 {
-	return read_extent(path, SETTINGS_ALL, out, err);
+	const struct settings_draft all = { .extent = SETTINGS_ALL };
+
+	return read_settings(path, all, out, err);
 }
 
 int settings_read_queue(const char *path, struct settings **out, struct error *err)
 {
-	return read_extent(path, SETTINGS_QUEUE, out, err);
+	const struct settings_draft queue = { .extent = SETTINGS_QUEUE };
+
+	return read_settings(path, queue, out, err);
+}
+
+int settings_read_site(const char *path, const char *folder, const char *site,
+		       struct settings **out, struct error *err)
+{
+	const struct settings_draft access = { .extent = SETTINGS_SITE,
+					       .folder = folder,
+					       .site = site };
+
+	return read_settings(path, access, out, err);
+}
+
+int settings_keep(struct settings *s, struct error *err)
+{
+	const char *copy = arena_printf(&s->arena, "%s/daemon.yml", s->state);
+
+	if (fs_write(copy, s->text, strlen(s->text), err) < 0)
+		return error_wrap(err, "keep a copy of %s", s->path);
+	s->copy = copy;
+	return 0;
 }

@@ -50,6 +50,9 @@ struct site {
 struct settings {
 	struct arena arena;
 	const char *path;       /* of daemon.yml, absolute */
+	const char *folder;     /* where relative paths are from */
+	const char *text;       /* the file as it was read */
+	const char *copy;       /* of the file, by settings_keep(); path until then */
 	struct str_list listen; /* "127.0.0.1:8700" */
 	struct str_list admin;  /* where /metrics and / are, too; empty: on listen */
 	const char *state;      /* folder: queue.db, mirrors, logs */
@@ -69,7 +72,8 @@ struct settings {
 	int64_t address_per_min; /* requests; 0: no limit */
 	int64_t site_per_min;    /* authenticated deliveries */
 	int64_t deploy_ms;       /* of a whole deploy, after which its child is ended */
-	int64_t memory; /* bytes of address space of a deploy's processes; 0: no limit */
+	/* Bytes of address space of a deploy's processes, but for its build; 0: no limit. */
+	int64_t memory;
 	int64_t log_most; /* bytes kept of a deploy's log */
 	int attempts;     /* until a job is dead */
 	int64_t keep_ms;  /* how long history and deliveries are kept */
@@ -89,6 +93,13 @@ int settings_read(const char *path, struct settings **out, struct error *err);
 /* The same, but of the secrets only the queue's password is read, for commands that need the
  * queue and nothing else: the others may be out of reach of whoever types them. */
 int settings_read_queue(const char *path, struct settings **out, struct error *err);
+/* For a deploy's child: of the secrets only those by which a site's repository is reached. folder:
+ * where relative paths are from; NULL: the file's own. ERR_CONFIG also: there is no such site. */
+int settings_read_site(const char *path, const char *folder, const char *site,
+		       struct settings **out, struct error *err);
+/* Writes the file as it was read to the state folder, for children to read: what is at path may by
+ * now be something else, and wrong. Not yet shared with other threads. -1: ERR_IO. */
+int settings_keep(struct settings *s, struct error *err);
 struct settings *settings_hold(struct settings *s);
 void settings_drop(struct settings *s); /* NULL-safe */
 

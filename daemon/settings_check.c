@@ -113,6 +113,8 @@ static int check_status(const struct place *p, struct error *err)
 
 static int check_site(const struct place *p, struct error *err)
 {
+	if (p->draft->extent == SETTINGS_SITE) /* only its access has been read */
+		return str_eq(p->site->name, p->draft->site) ? check_access(p, err) : 0;
 	if (check_access(p, err) < 0 || check_provider(p, err) < 0)
 		return -1;
 	return check_status(p, err);

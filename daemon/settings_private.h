@@ -18,10 +18,11 @@ struct settings_file {
 };
 VEC_DEFINE(settings_files, struct settings_file);
 
-enum settings_extent { SETTINGS_ALL, SETTINGS_QUEUE };
+enum settings_extent { SETTINGS_ALL, SETTINGS_QUEUE, SETTINGS_SITE };
 
 struct settings_draft {
 	enum settings_extent extent; /* which secrets are read */
+	const char *site;            /* of SETTINGS_SITE */
 	struct settings *settings;   /* borrowed */
 	const char *name;            /* of the file, as the user calls it */
 	const char *folder;          /* where it lies, absolute */

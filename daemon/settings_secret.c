@@ -139,16 +139,32 @@ static int read_file(const struct settings_draft *d, const struct settings_file 
 	return 0;
 }
 
+static bool is_wanted(const struct settings_draft *d, const struct settings_file *f)
+{
+	const struct site *site;
+
+	switch (d->extent) {
+	case SETTINGS_ALL:
+		return true;
+	case SETTINGS_QUEUE:
+		return f->into == &d->settings->queue_password;
+	case SETTINGS_SITE:
+		break;
+	}
+	site = settings_site(d->settings, d->site);
+	if (!site)
+		return false;
+	return f->into == &site->access.token || f->into == &site->access.passphrase ||
+	       f->path == &site->access.ssh_key;
+}
+
 int settings_read_files(struct settings_draft *d, const char *credentials,
 			struct error *err)
 {
 	for (size_t i = 0; i < d->files.len; i++) {
 		const struct settings_file *f = &d->files.items[i];
 
-		if (d->extent == SETTINGS_QUEUE &&
-		    f->into != &d->settings->queue_password)
-			continue;
-		if (read_file(d, f, credentials, err) < 0)
+		if (is_wanted(d, f) && read_file(d, f, credentials, err) < 0)
 			return -1;
 	}
 	return 0;

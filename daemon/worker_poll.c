@@ -58,8 +58,9 @@ static bool must_stop(void *ctx)
 static int ask_tip(struct worker *w, const struct settings *s, const struct site *site,
 		   char tip[QUEUE_COMMIT_MAX], struct error *err)
 {
-	const char *const argv[] = { w->needs.program, "job",      "--config", s->path,
-				     "--site",         site->name, "--tip",    NULL };
+	const char *const argv[] = { w->needs.program, "job",     "--config", s->copy,
+				     "--folder",       s->folder, "--site",   site->name,
+				     "--tip",          NULL };
 	CLEANUP(buf) struct buf out = BUF_INIT(PRINTED_MOST);
 	CLEANUP(buf) struct buf errors = BUF_INIT(PRINTED_MOST);
 	struct process process = {

@@ -133,9 +133,15 @@ static bool names_commit(const struct job *job)
 
 static void run_child(struct run *r, struct verdict_facts *facts, struct error *err)
 {
-	const char *argv[10] = { r->w->needs.program, "job",    "--config",
-				 r->settings->path,   "--site", r->site->name };
-	size_t n = 6;
+	const char *argv[12] = { r->w->needs.program,
+				 "job",
+				 "--config",
+				 r->settings->copy,
+				 "--folder",
+				 r->settings->folder,
+				 "--site",
+				 r->site->name };
+	size_t n = 8;
 	struct process process = {
 		.argv = argv,
 		.env = environ,

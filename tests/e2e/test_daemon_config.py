@@ -224,6 +224,58 @@ def test_check_config__credentials(daemon):
     assert daemon.run("--check-config").returncode == 0
 
 
+# What is shown to people
+
+
+def prepare_credentials(daemon):
+    folder = daemon.folder / "credentials"
+    folder.mkdir()
+    for name, text in (("hook", "whsec_" + "A" * 43 + "="), ("token", "t"), ("api", "t"), ("key", "k")):
+        daemon.secret(f"credentials/{name}", text)
+    daemon.secret("hook", "whsec_" + "A" * 43 + "=")
+    daemon.env["CREDENTIALS_DIRECTORY"] = str(folder)
+
+
+def test_check_config__the_example(daemon):
+    prepare_credentials(daemon)
+    text = (ROOT / "examples" / "daemon" / "daemon.yml").read_text()
+    (daemon.folder / "daemon.yml").write_text(text + "action: crc-action\n")
+    ran = daemon.run("--check-config")
+    assert ran.returncode == 0, ran.stderr
+    service = (ROOT / "examples" / "daemon" / "crc-daemon.service").read_text()
+    wanted = set(re.findall(r"credential:(\w+)", re.sub(r"#.*", "", text)))
+    assert wanted == set(re.findall(r"^LoadCredential=(\w+):", service, re.M))
+
+
+def recipes():
+    """The yaml blocks of the page, by the heading above them."""
+    page = (ROOT / "docs" / "daemon.md").read_text()
+    page = page[page.index("\n## Recipes"):page.index("\n## Behind a proxy")]
+    for part in page.split("\n### ")[1:]:
+        for block in re.findall(r"```yaml\n(.*?)```", part, re.S):
+            yield pytest.param(block, id=part.split("\n")[0])
+
+
+@pytest.mark.parametrize("recipe", list(recipes()))
+def test_check_config__recipes_of_the_page(daemon, recipe):
+    prepare_credentials(daemon)
+    key = "SHA256:" + "A" * 43
+    lines = "".join(f"    {line}\n" for line in recipe.replace("SHA256:…", key).splitlines())
+    (daemon.folder / "daemon.yml").write_text(
+        f"action: crc-action\npublic-url: https://d.example.com\nsites:\n  resume:\n{lines}")
+    ran = daemon.run("--check-config")
+    assert (ran.returncode, ran.stderr.replace(key, "")) == (0, "")
+
+
+def test_check_config__the_page_names_every_key(daemon):
+    """A file with a key that is none is told which there are only by nearness, so ask the source."""
+    source = (ROOT / "daemon" / "settings_parse.c").read_text()
+    keys = set(re.findall(r'^\s+(?:\{ |[A-Z]+\()"([a-z-]+)",', source, re.M))
+    page = (ROOT / "docs" / "daemon.md").read_text()
+    assert len(keys) > 40
+    assert [k for k in sorted(keys) if not re.search(rf"`{k}`|\b{k}: ", page)] == []
+
+
 # The command line
 
 
@@ -348,9 +400,11 @@ def test_life__reload_of_a_wrong_file_changes_nothing(daemon):
         daemon.says(says)
         assert "the settings stay as they were" in daemon.log()
     assert daemon.get("/readyz") == 200
+    # Deploys, too, go by what was accepted.
+    (daemon.folder / "hook").unlink()
     assert daemon.push(first) == 202
-    daemon.write()
-    daemon.wait_job(state="done", deployed=first)
+    daemon.says("job 1 of resume: done")
+    assert first in daemon.calls()[0] and "attempt 2" not in daemon.log()
 
 
 def test_life__a_reload_counts_for_the_next_delivery(daemon):

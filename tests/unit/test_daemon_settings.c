@@ -439,7 +439,7 @@ static void test_settings__values_of_a_site(void **state)
 		{ REPO("srv/a.git") HOOK,
 		  "3:17: repository: must be an https, http, ssh or git URL, "
 		  "USER@HOST:PATH, or an absolute path" },
-		{ REPO("git@-oProxyCommand=x:a") HOOK,
+		{ REPO("git@-oProxyCommand:a") HOOK,
 		  "3:17: repository: must be an https, http, ssh or git URL, "
 		  "USER@HOST:PATH, or an absolute path" },
 		{ REPO("ssh://-oProxyCommand=x/a") HOOK,
@@ -690,6 +690,36 @@ static void test_settings__queue_alone(void **state)
 	assert_false(secret_is_set(&s->sites[0].keys.secrets[0]));
 }
 
+/* A deploy's child needs to reach the repository, and nothing else. */
+static void test_settings__one_site_from_a_copy(void **state)
+{
+	CLEAN_SETTINGS struct settings *s = NULL;
+	CLEAN_SETTINGS struct settings *child = NULL;
+	struct error err = ERROR_INIT;
+
+	(void)state;
+	s = read_good("state: .\n" SITE "    access: { token: old }\n"
+		      "  b:\n    repository: /srv/b\n    provider: gitea\n"
+		      "    secrets: hook\n");
+	assert_text(s->copy, s->path);
+	assert_int_equal(fs_make_folders("elsewhere", &err), 0);
+	s->state = "elsewhere";
+	assert_int_equal(settings_keep(s, &err), 0);
+	assert_text(s->copy, "elsewhere/daemon.yml");
+	write_file("daemon.yml", "wrong", 0600);
+	assert_int_equal(unlink("hook"), 0);
+	if (settings_read_site(s->copy, s->folder, "a", &child, &err) < 0)
+		fail_msg("%s", err.msg);
+	assert_text(child->folder, folder);
+	assert_in_folder(child->state, ".");
+	assert_secret(&child->sites[0].access.token, "0ld");
+	assert_false(secret_is_set(&child->sites[0].keys.secrets[0]));
+	/* That one of its own cannot be read is told. */
+	assert_int_equal(unlink("old"), 0);
+	assert_int_equal(settings_read_site(s->copy, s->folder, "a", &child, &err), -1);
+	assert_non_null(strstr(err.msg, "token: there is no such file"));
+}
+
 static void test_settings__box_keeps_what_is_held(void **state)
 {
 	struct settings *first = read_good(SITE);
@@ -751,6 +781,7 @@ int main(void)
 		TEST(action_must_be_there_when_named),
 		TEST(action_that_is_nowhere_is_warned_of),
 		TEST(queue_alone),
+		TEST(one_site_from_a_copy),
 		TEST(box_keeps_what_is_held),
 		TEST(numbers_with_units),
 	};
