@@ -209,8 +209,8 @@ static int make_tables(struct sqlite_db *d, struct error *err)
 	return exec(d, pragmas, err);
 }
 
-/* Who may not wait for the other, when two switch a new file to WAL at once, is told so at once,
- * whatever the busy timeout. */
+/* When many open a new file at once, who meets another that is switching it to WAL is told so at
+ * once, whatever the busy timeout (seen with twelve). */
 static int use_wal(struct sqlite_db *d, struct error *err)
 {
 	static const char wal[] = "PRAGMA journal_mode = WAL";
@@ -228,7 +228,9 @@ static int set_up(struct sqlite_db *d, struct error *err)
 	struct error ignored = ERROR_INIT;
 	int64_t version;
 
-	if (check_kind(d, &version, err) < 0 || use_wal(d, err) < 0)
+	/* One moment's answers: another process may be making the tables right now. */
+	if (exec(d, "BEGIN", err) < 0 || check_kind(d, &version, err) < 0 ||
+	    exec(d, "COMMIT", err) < 0 || use_wal(d, err) < 0)
 		return -1;
 	/* FULL: each commit is on the disk before it returns. What a flood left of the log file
 	 * is given back. */

@@ -28,23 +28,45 @@ static inline const char *queue_fixture_pg(void)
 	return getenv("CRC_TEST_POSTGRES");
 }
 
+/* A connection of the test's own, to the same schema. */
+static inline PGconn *queue_fixture_connect(void)
+{
+	PGconn *c = PQconnectdb(queue_fixture_pg());
+	char sql[128];
+
+	snprintf(sql, sizeof(sql),
+		 "SET client_min_messages = warning; SET search_path = t%d",
+		 (int)getpid());
+	PQclear(PQexec(c, sql));
+	return c;
+}
+
+static inline void queue_fixture_ask_on(PGconn *c, const char *sql)
+{
+	PGresult *r = PQexec(c, sql);
+
+	if (PQresultStatus(r) != PGRES_COMMAND_OK && PQresultStatus(r) != PGRES_TUPLES_OK)
+		fail_msg("%s", PQerrorMessage(c));
+	PQclear(r);
+}
+
+static inline void queue_fixture_ask(const char *sql)
+{
+	PGconn *c = queue_fixture_connect();
+
+	queue_fixture_ask_on(c, sql);
+	PQfinish(c);
+}
+
 /* Makes the schema that this program uses anew. */
 static inline void queue_fixture_schema(struct queue_fixture *f)
 {
 	const char *url = queue_fixture_pg();
-	PGconn *c = PQconnectdb(url);
 	char sql[128];
-	PGresult *r;
 
-	snprintf(sql, sizeof(sql),
-		 "SET client_min_messages = warning; DROP SCHEMA IF EXISTS t%d CASCADE;"
-		 " CREATE SCHEMA t%d",
+	snprintf(sql, sizeof(sql), "DROP SCHEMA IF EXISTS t%d CASCADE; CREATE SCHEMA t%d",
 		 (int)getpid(), (int)getpid());
-	r = PQexec(c, sql);
-	if (PQresultStatus(r) != PGRES_COMMAND_OK)
-		fail_msg("%s", PQerrorMessage(c));
-	PQclear(r);
-	PQfinish(c);
+	queue_fixture_ask(sql);
 	snprintf(f->url, sizeof(f->url), "%s%coptions=-csearch_path%%3Dt%d", url,
 		 strchr(url, '?') ? '&' : '?', (int)getpid());
 }

@@ -97,3 +97,22 @@ def test_rollback_and_redeploy(host, tmp_path):
         daemon.wait_live("resume", change[1])
         daemon.wait_idle()
     world.check_bucket()
+
+
+def test_force_push(host, tmp_path):
+    """To an older commit, and to one that shares no history: the branch is what is deployed."""
+    world, bare = host
+    second = bare.push({"website/index.html": "<h1>two</h1>"})
+    with serve(host, tmp_path) as daemon:
+        daemon.deliver("resume", *bare.first)
+        daemon.wait_live("resume", second[1])
+        bare.work.git("reset", "-q", "--hard", bare.first[1])
+        bare.work.git("push", "-q", "--force", "origin", "HEAD:main")
+        daemon.deliver("resume", second[1], bare.first[1])
+        daemon.wait_live("resume", bare.first[1])
+        world.check_bucket()
+        bare.work.git("checkout", "-q", "--orphan", "other")
+        other = bare.push({"website/index.html": "<h1>three</h1>"}, force=True)
+        daemon.deliver("resume", *other)
+        daemon.wait_live("resume", other[1])
+    world.check_bucket()

@@ -7,8 +7,10 @@
 #include <cmocka.h>
 
 #include <pthread.h>
+#include <signal.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
 
 #include "daemon/queue_store.h"
 
@@ -807,6 +809,51 @@ static void test_file__refuses_others(void **state)
 	assert_int_equal(f->err.code, ERR_CONFIG);
 }
 
+/* Puts until the file may not grow any more; how many were acknowledged. */
+static size_t fill(struct queue_fixture *f, size_t most)
+{
+	enum queue_put_result result;
+	char delivery[32];
+	size_t n = 0;
+
+	for (; n < most; n++) {
+		struct queue_put p = {
+			.site = "one", .delivery = delivery, .before = "", .commit = ""
+		};
+
+		snprintf(delivery, sizeof(delivery), "fill-%zu", n);
+		if (queue_put(f->q, &p, &result, &f->err) < 0)
+			break;
+	}
+	return n;
+}
+
+static void test_file__a_full_disk_is_told(void **state)
+{
+	CLEANUP(job_list) struct job_list all = { 0 };
+	struct queue_fixture *f = *state;
+	struct rlimit before;
+	struct rlimit low;
+	size_t n;
+
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	low = before;
+	low.rlim_cur = 512 << 10;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &low), 0);
+	n = fill(f, 5000);
+	assert_int_equal(queue_probe(f->q, &f->err), -1);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_true(n > 0 && n < 5000);
+	assert_int_equal(f->err.code, ERR_IO);
+	assert_true(f->err.retryable);
+	assert_int_equal(queue_list(f->q, NULL, 10000, &all, &f->err), 0);
+	assert_int_equal(all.len, n);
+	/* Nothing has to be opened anew once there is room. */
+	assert_int_equal(put(f, "one", "after"), QUEUE_COALESCED);
+	assert_int_equal(queue_probe(f->q, &f->err), 0);
+}
+
 static void count_row(sqlite3 *db, const char *sql, const char *expected)
 {
 	sqlite3_stmt *stmt;
@@ -843,6 +890,40 @@ static void test_file__as_others_see_it(void **state)
 	sqlite3_close(db);
 }
 
+/* What other daemons and the server's keeper do. */
+
+static void test_pg__a_broken_connection_is_made_anew(void **state)
+{
+	struct queue_fixture *f = *state;
+
+	put(f, "one", "1");
+	/* All of this program's but the one that asks. */
+	queue_fixture_ask("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+			  " WHERE application_name = 'crc-daemon'"
+			  " AND pid <> pg_backend_pid()");
+	assert_int_equal(put(f, "one", "2"), QUEUE_COALESCED);
+	assert_int_equal(put(f, "one", "1"), QUEUE_DUPLICATE);
+}
+
+static void test_pg__a_locked_site_is_passed_over(void **state)
+{
+	struct queue_fixture *f = *state;
+	PGconn *c = queue_fixture_connect();
+	struct job job;
+	int64_t next_ms;
+
+	put(f, "one", "1");
+	put(f, "two", "1");
+	queue_fixture_ask_on(c, "BEGIN");
+	queue_fixture_ask_on(c, "SELECT 1 FROM crc_site WHERE name = 'one' FOR UPDATE");
+	assert_string_equal(claim(f, 10).site, "two");
+	assert_int_equal(claim_at(f, 11, &job, &next_ms), -1);
+	assert_int_equal(next_ms, 1010);
+	queue_fixture_ask_on(c, "ROLLBACK");
+	PQfinish(c);
+	assert_string_equal(claim(f, 12).site, "one");
+}
+
 static int start_file(void **state)
 {
 	static struct queue_fixture f;
@@ -867,6 +948,7 @@ static int end_fixture(void **state)
 	return 0;
 }
 
+#define PG_TEST(test)   cmocka_unit_test_setup_teardown(test, start_pg, end_fixture)
 #define FILE_TEST(test) cmocka_unit_test_setup_teardown(test, start_file, end_fixture)
 
 int main(void)
@@ -899,6 +981,11 @@ int main(void)
 	const struct CMUnitTest files[] = {
 		FILE_TEST(test_file__refuses_others),
 		FILE_TEST(test_file__as_others_see_it),
+		FILE_TEST(test_file__a_full_disk_is_told),
+	};
+	const struct CMUnitTest servers[] = {
+		PG_TEST(test_pg__a_broken_connection_is_made_anew),
+		PG_TEST(test_pg__a_locked_site_is_passed_over),
 	};
 	int failed = cmocka_run_group_tests_name("sqlite", rules, NULL, NULL) +
 		     cmocka_run_group_tests_name("files", files, NULL, NULL);
@@ -906,6 +993,7 @@ int main(void)
 	for (size_t i = 0; i < sizeof(rules) / sizeof(*rules); i++)
 		rules[i].setup_func = start_pg;
 	if (queue_fixture_pg())
-		failed += cmocka_run_group_tests_name("postgresql", rules, NULL, NULL);
+		failed += cmocka_run_group_tests_name("postgresql", rules, NULL, NULL) +
+			  cmocka_run_group_tests_name("server", servers, NULL, NULL);
 	return failed;
 }
