@@ -9,7 +9,7 @@
 #include "daemon/worker_private.h"
 
 enum {
-	IDLE_MS = 1000,   /* between looks at a queue that has nothing to say */
+	IDLE_MS = 1000,   /* between looks: what other processes put wakes nobody here */
 	FAILED_MS = 2000, /* after a queue that could not be asked */
 	SPACING_MS = 20,  /* between looks, however often somebody wakes us */
 	KEEPER_IDLE_MS = 1000,

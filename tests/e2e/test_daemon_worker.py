@@ -121,6 +121,16 @@ def test_a_deploy_that_does_not_end_well(daemon, action, limits, message):
     daemon.goes_on()
 
 
+def test_a_build_that_does_not_end_is_killed(daemon):
+    pid_file = daemon.folder / "pid"
+    daemon.site["build"] = f"trap '' TERM; echo $$ >{pid_file}; while :; do sleep 0.1; done"
+    daemon.limits = {"deploy-time": "2s"}
+    daemon.start()
+    assert "not done after 2 s" in daemon.newest("pending")["message"]
+    assert not os.path.exists(f"/proc/{pid_file.read_text().strip()}")
+    daemon.until(lambda: not (daemon.folder / "state" / "builds" / "resume").exists(), "no checkout")
+
+
 def test_a_deploy_that_takes_too_much_memory(tmp_path):
     if not RELEASE:
         pytest.skip("needs a build without sanitizers: CRC_DAEMON_RELEASE")
