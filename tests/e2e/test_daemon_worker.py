@@ -76,6 +76,13 @@ class Running(JobWorld):
             return jobs and jobs[0]["state"] == state and jobs[0]["attempt"] >= attempt and jobs[0]
         return self.until(look, f"{state} after {attempt}")
 
+    def reload(self):
+        log = self.folder / "log"
+        before = log.read_text().count("reload: done")
+        self.configure()
+        self.process.send_signal(signal.SIGHUP)
+        self.until(lambda: log.read_text().count("reload: done") > before, "reload")
+
     def stop(self):
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
@@ -155,15 +162,13 @@ def test_hosts_that_do_not_let_us_in(daemon):
                               ("hang", "not done after 3 s"), ("404", "404")):
             daemon.limits = {"deploy-time": "3s" if mode == "hang" else "60s"}
             daemon.site["repository"] = server.url(mode) + "/up"
-            daemon.configure()
-            daemon.process.send_signal(signal.SIGHUP)
-            time.sleep(0.5)
+            daemon.reload()
             daemon.command_line("redeploy", "resume")
             job = daemon.newest("pending")
             daemon.until(lambda m=message: m in daemon.jobs()[0]["message"], f"{mode}: {message}")
             assert job["attempt"] == 1
         daemon.site["repository"] = server.url("plain") + "/up"
-        daemon.configure()
+        daemon.reload()
         daemon.goes_on()
     finally:
         server.close()
