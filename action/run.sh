@@ -99,7 +99,7 @@ clean() {
 
 compile() {
 	clean cmake -S "$root" -B "$work/build" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo \
-		-DCRC_TESTS=OFF -DCRC_WERROR=OFF &&
+		-DCRC_TESTS=OFF -DCRC_DAEMON=OFF -DCRC_WERROR=OFF &&
 		clean cmake --build "$work/build" --target crc-action
 }
 

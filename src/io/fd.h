@@ -1,4 +1,4 @@
-/* fd.h - file descriptors that close themselves. Private to io. */
+/* fd.h - file descriptors that close themselves. For io, and the daemon. */
 #ifndef IO_FD_H
 #define IO_FD_H
 

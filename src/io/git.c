@@ -41,6 +41,13 @@ static void start_library(void)
 	git_libgit2_opts(GIT_OPT_ENABLE_STRICT_HASH_VERIFICATION, 0);
 }
 
+void repo_start_library(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, start_library);
+}
+
 int repo_fail(struct error *err, enum error_code code, const char *context)
 {
 	const git_error *last = git_error_last();
@@ -161,11 +168,10 @@ static char *folder_dup(const char *path)
 static int open_with(const char *path, unsigned flags, const struct log *log,
 		     struct repo **out, struct error *err)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	CLEANUP_PTR(repo) struct repo *r = xcalloc(1, sizeof(*r));
 	int rc;
 
-	pthread_once(&once, start_library);
+	repo_start_library();
 	rc = git_repository_open_ext(&r->handle, path, flags, NULL);
 	if (rc < 0)
 		return fail_open(path, rc, err);

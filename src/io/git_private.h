@@ -31,6 +31,9 @@ enum {
 	REPO_ITEMS_MOST = 5000000, /* a few small trees can name billions of files */
 };
 
+/* libgit2, set up for this process. Any thread, any number of times. */
+void repo_start_library(void);
+
 /* Tells what libgit2 says about rc, as "CONTEXT: message". Returns -1. */
 int repo_fail(struct error *err, enum error_code code, const char *context);
 

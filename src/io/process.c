@@ -222,7 +222,7 @@ static void flush_line(struct run *r, struct stream *s)
 static void take_lines(struct run *r, struct stream *s, const char *bytes, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		if (bytes[i] == '\n' || s->line.len == LINE_MOST)
+		if (bytes[i] == '\n' || s->line.len == s->line.max)
 			flush_line(r, s);
 		if (bytes[i] != '\n')
 			buf_char(&s->line, bytes[i]);
@@ -277,7 +277,7 @@ static bool take_output(struct run *r, int wait_ms)
 static void stop(struct run *r, enum error_code why, int64_t now)
 {
 	r->why = why;
-	r->kill_at = now + GRACE_MS;
+	r->kill_at = now + (r->p->grace_ms ? r->p->grace_ms : GRACE_MS);
 	(void)kill(-r->pid, SIGTERM);
 }
 
@@ -288,7 +288,8 @@ static void watch_time(struct run *r)
 	if (r->why != ERR_NONE) {
 		if (now >= r->kill_at)
 			(void)kill(-r->pid, SIGKILL);
-	} else if (r->p->cancelled && *r->p->cancelled) {
+	} else if ((r->p->cancelled && *r->p->cancelled) ||
+		   (r->p->stop && r->p->stop(r->p->ctx))) {
 		stop(r, ERR_CANCELLED, now);
 	} else if (now >= r->deadline) {
 		stop(r, ERR_TIMEOUT, now);
@@ -385,18 +386,21 @@ static int verdict(const struct run *r, struct error *err)
 int process_run(const struct process *p, int *exit_status, struct error *err)
 {
 	CLEANUP(buf) struct buf program = BUF_INIT(1 << 16);
+	size_t line_most = p->line_most ? p->line_most : LINE_MOST;
 	CLEANUP(run) struct run r = {
 		.p = p,
 		.clock = clock_real(),
 		.deadline = INT64_MAX,
 		.streams = {
-			{PROCESS_STDOUT, -1, p->out, BUF_INIT(LINE_MOST)},
-			{PROCESS_STDERR, -1, p->errors, BUF_INIT(LINE_MOST)},
+			{PROCESS_STDOUT, -1, p->out, BUF_INIT(line_most)},
+			{PROCESS_STDERR, -1, p->errors, BUF_INIT(line_most)},
 		},
 	};
 
 	if (exit_status)
 		*exit_status = -1;
+	if (p->ended_by)
+		*p->ended_by = 0;
 	if (p->timeout_ms > 0)
 		r.deadline = clock_monotonic_ms(r.clock) + p->timeout_ms;
 	if (find_program(p->argv[0], p->env, &program, err) < 0 ||
@@ -406,5 +410,7 @@ int process_run(const struct process *p, int *exit_status, struct error *err)
 	finish(&r);
 	if (exit_status && r.status != -1 && WIFEXITED(r.status))
 		*exit_status = WEXITSTATUS(r.status);
+	if (p->ended_by && r.status != -1 && WIFSIGNALED(r.status))
+		*p->ended_by = WTERMSIG(r.status);
 	return verdict(&r, err);
 }

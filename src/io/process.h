@@ -7,6 +7,7 @@
 #ifndef IO_PROCESS_H
 #define IO_PROCESS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,14 +24,19 @@ struct process {
 	const char *folder;            /* where it runs; NULL: where we are */
 	int64_t timeout_ms;            /* <= 0: none */
 	const volatile int *cancelled; /* may be NULL; set by a signal handler */
+	/* May be NULL. Asked often while it runs, on the caller's thread; true stops it. */
+	bool (*stop)(void *ctx);
 	/* What it prints is appended here; what passes a buffer's maximum is dropped and
 	 * leaves that buffer overflowed. NULL: goes to line, else nowhere. */
 	struct buf *out;
 	struct buf *errors;
 	/* May be NULL. Gets each line without its end, raw but NUL-terminated; lines over
-	 * 8,000 bytes come in pieces. */
+	 * line_most bytes come in pieces. */
 	void (*line)(void *ctx, enum process_stream stream, const char *line, size_t len);
 	void *ctx;
+	size_t line_most; /* 0: 8,000 */
+	int64_t grace_ms; /* between TERM and KILL; 0: 5 s */
+	int *ended_by;    /* may be NULL; gets the signal that ended it, 0: none did */
 };
 
 /* Runs the program to its end. 0 when it exits with 0, else -1: ERR_NOT_FOUND (no such

@@ -32,8 +32,8 @@ WRAPPED = (
     ("zlib.h", ("src/codec/gzip.c",)),
     ("jansson*.h", ("src/codec/json.c",)),
     ("civetweb.h", ("daemon/server.c",)),
-    ("sqlite3.h", ("daemon/queue_sqlite.c",)),
-    ("libpq-fe.h", ("daemon/queue_pg.c",)),
+    ("sqlite3.h", ("daemon/queue_sqlite*.c",)),
+    ("libpq-fe.h", ("daemon/queue_pg*.c",)),
 )
 
 # Folders without clock, environment and randomness, except as arguments.

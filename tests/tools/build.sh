@@ -26,13 +26,12 @@ build_release() {
 		compile release || return 1
 	local name
 	for name in action daemon; do
-		[ ! -x "build/release/$name/crc-$name" ] ||
-			ln -sfn "release/$name/crc-$name" "build/crc-$name"
+		[ -x "build/release/$name/crc-$name" ] || {
+			echo "the build made no $name/crc-$name"
+			return 1
+		}
+		ln -sfn "release/$name/crc-$name" "build/crc-$name"
 	done
-	[ -x build/crc-action ] || {
-		echo "the build made no action/crc-action"
-		return 1
-	}
 }
 
 build_asan() {

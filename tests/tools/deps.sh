@@ -9,7 +9,7 @@ LLVM=
 BUILD_PACKAGES=(
 	build-essential cmake ninja-build pkg-config git ca-certificates
 	libgit2-dev libcurl4-openssl-dev libjansson-dev libyaml-dev libexpat1-dev
-	libzip-dev zlib1g-dev libssl-dev
+	libzip-dev zlib1g-dev libssl-dev libcivetweb-dev libsqlite3-dev libpq-dev
 )
 
 AWSCLI_VERSION=1.46.3
@@ -25,6 +25,7 @@ deps() {
 		debian "${BUILD_PACKAGES[@]}" libcmocka-dev shellcheck unzip \
 			"clang-$LLVM" "clang-format-$LLVM" "clang-tidy-$LLVM" "libclang-rt-$LLVM-dev"
 		browser_ready
+		postgres_ready
 		python_ready
 		;;
 	fault) debian strace ;;
@@ -118,6 +119,20 @@ browser_ready() {
 		debian chromium chromium-driver fonts-liberation poppler-utils
 	else
 		echo "no chromium-driver is packaged here: no page will be looked at (tests/browser)"
+	fi
+}
+
+# postgres_ready: a server of which the tests start one of their own, if this distribution has
+# it or the machine another one.
+postgres_ready() {
+	if command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; then
+		return 0
+	fi
+	! command -v dpkg-query >/dev/null || has_candidate postgresql || apt_update
+	if has_candidate postgresql; then
+		debian postgresql
+	else
+		echo "no postgresql is packaged here: the daemon's queue is tried on SQLite only"
 	fi
 }
 

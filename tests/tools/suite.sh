@@ -104,6 +104,8 @@ run_pytest() {
 	[ ! -x build/crc-action ] || export CRC_ACTION_RELEASE=$PWD/build/crc-action
 	! .venv/bin/python -c 'import xdist' 2>/dev/null || options+=(-n 2)
 	! .venv/bin/python -c 'import pytest_timeout' 2>/dev/null || options+=(--timeout "$each")
+	[ ! -x build/crc-daemon ] || export CRC_DAEMON_RELEASE=$PWD/build/crc-daemon
 	CRC_ACTION=$PWD/build/asan/action/crc-action \
+		CRC_DAEMON=$PWD/build/asan/daemon/crc-daemon \
 		timeout "$most" .venv/bin/python -m pytest "${options[@]}" "$@"
 }

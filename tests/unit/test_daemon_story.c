@@ -1,0 +1,130 @@
+/* What a deploy's log tells: story.h. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "daemon/story.h"
+
+static void add(struct story *s, const char *line)
+{
+	story_add(s, line, strlen(line));
+}
+
+static void setup(struct story *s)
+{
+	*s = (struct story){
+		.commit = "", .subject = "", .author = "", .verdict = "", .error = ""
+	};
+}
+
+static void test_story__of_a_deploy(void **state)
+{
+	struct story s;
+
+	(void)state;
+	setup(&s);
+	add(&s, "{\"at\":1000,\"attempt\":1}");
+	add(&s,
+	    "{\"at\":1001,\"event\":{\"v\":1,\"type\":\"phase\",\"phase\":\"fetch\"}}");
+	add(&s, "{\"at\":1002,\"event\":{\"v\":1,\"type\":\"commit\",\"commit\":\"abc\","
+		"\"summary\":\"say <hello>\",\"author\":\"Me\"}}");
+	add(&s,
+	    "{\"at\":1003,\"event\":{\"v\":1,\"type\":\"phase\",\"phase\":\"deploy\"}}");
+	add(&s, "{\"at\":1004,\"line\":\"npm WARN\",\"stream\":\"err\"}");
+	add(&s, "{\"at\":1005,\"event\":{\"v\":1,\"type\":\"step\",\"kind\":\"put\","
+		"\"path\":\"a.css\",\"key\":\"a.css\",\"status\":\"done\"}}");
+	add(&s,
+	    "{\"at\":1006,\"event\":{\"v\":1,\"type\":\"step\",\"kind\":\"invalidate\","
+	    "\"distribution\":\"E1\",\"paths\":[\"/a.css\",\"/b*\"],\"status\":\"failed\"}}");
+	add(&s, "{\"at\":1007,\"event\":{\"v\":1,\"type\":\"step\",\"kind\":\"commit\","
+		"\"key\":\".crc/state.json\",\"status\":\"done\"}}");
+	add(&s,
+	    "{\"at\":1008,\"event\":{\"v\":1,\"type\":\"result\",\"verdict\":\"done\","
+	    "\"uploaded\":1,\"deleted\":0,\"bytes\":12,\"invalidation_paths\":2}}");
+	assert_string_equal(s.subject, "say <hello>");
+	assert_int_equal(s.phases.len, 2);
+	assert_string_equal(s.phases.items[1].name, "deploy");
+	assert_int_equal(s.phases.items[1].at_ms, 1003);
+	assert_int_equal(s.items.len, 3);
+	assert_string_equal(s.items.items[0].name, "a.css");
+	assert_string_equal(s.items.items[2].name, "/b*");
+	assert_string_equal(s.items.items[2].status, "failed");
+	assert_int_equal(s.uploaded, 1);
+	assert_int_equal(s.invalidated, 2);
+	assert_string_equal(s.verdict, "done");
+	/* Builds talk on stderr; only what failed is an error. */
+	assert_false(story_line_at(&s, 3)->is_error);
+	assert_true(story_line_at(&s, 5)->is_error);
+	assert_string_equal(story_line_at(&s, 3)->text, "npm WARN");
+	story_release(&s);
+}
+
+static void test_story__another_attempt(void **state)
+{
+	struct story s;
+
+	(void)state;
+	setup(&s);
+	add(&s, "{\"at\":1,\"attempt\":1}");
+	add(&s, "{\"at\":2,\"event\":{\"v\":1,\"type\":\"phase\",\"phase\":\"fetch\"}}");
+	add(&s, "{\"at\":3,\"event\":{\"v\":1,\"type\":\"result\",\"verdict\":\"failed\","
+		"\"error\":\"no network\"}}");
+	add(&s, "{\"at\":4,\"attempt\":2}");
+	assert_int_equal(s.phases.len, 0);
+	assert_string_equal(s.error, "");
+	assert_string_equal(story_line_at(&s, 1)->text, "failed: no network");
+	assert_string_equal(story_line_at(&s, 2)->text, "attempt 2");
+	story_release(&s);
+}
+
+static void test_story__of_nonsense(void **state)
+{
+	struct story s;
+
+	(void)state;
+	setup(&s);
+	add(&s, "");
+	add(&s, "{");
+	add(&s, "[]");
+	add(&s, "{\"at\":\"x\",\"event\":7}");
+	add(&s, "{\"event\":{\"type\":\"step\",\"paths\":[1,null]}}");
+	add(&s, "{\"event\":{\"type\":\"phase\"}}");
+	assert_int_equal(s.items.len, 0);
+	assert_null(story_line_at(&s, 2));
+	story_release(&s);
+}
+
+static void test_story__keeps_the_last_lines(void **state)
+{
+	struct story s;
+	char line[64];
+
+	(void)state;
+	setup(&s);
+	for (int i = 0; i < 1000; i++) {
+		snprintf(line, sizeof line, "{\"at\":%d,\"line\":\"%d\"}", i, i);
+		add(&s, line);
+	}
+	assert_int_equal(s.n_lines, 1000);
+	assert_string_equal(story_line_at(&s, 0)->text, "700");
+	assert_string_equal(story_line_at(&s, STORY_LINES_MOST - 1)->text, "999");
+	assert_null(story_line_at(&s, STORY_LINES_MOST));
+	story_release(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_story__of_a_deploy),
+		cmocka_unit_test(test_story__another_attempt),
+		cmocka_unit_test(test_story__of_nonsense),
+		cmocka_unit_test(test_story__keeps_the_last_lines),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
