@@ -218,6 +218,13 @@ static int take_functions(struct backend_work *b, struct aws_call *calls,
 
 static int take_template(struct backend_work *b, struct aws_call *call, struct error *err)
 {
+	/* Asked for side by side with the stack, which somebody has made or removed just
+	 * between the two answers: to be read again. */
+	if (call->err.code && cfn_stack_is_absent(&call->err)) {
+		b->exists = false;
+		b->is_busy = true;
+		return 0;
+	}
 	if (call->err.code) {
 		*err = call->err;
 		return error_wrap(err, "template of stack %s", backend_target(b));

@@ -4,6 +4,8 @@
 
 #include "base/mem.h"
 
+enum { OUTPUTS_TOLD = 10 };
+
 /* A setting that takes an output. */
 struct taker {
 	const char *key;
@@ -33,16 +35,30 @@ static const char *nearest_output(const struct template *t, const char *name)
 	return nearest;
 }
 
+/* "A, B and others" */
+static void list_outputs(const struct template *t, struct buf *out)
+{
+	size_t n = t->output_names.len;
+
+	for (size_t i = 0; i < n && i < OUTPUTS_TOLD; i++)
+		buf_printf(out, "%s%s", i ? ", " : "", t->output_names.items[i]);
+	if (n > OUTPUTS_TOLD)
+		buf_str(out, " and others");
+}
+
 static int refuse(const struct deploy *d, const struct template *t,
 		  const struct taker *taker, const char *nearest, struct error *err)
 {
 	const struct value *v = taker->value;
 	const char *file = d->options->config->file;
+	CLEANUP(buf) struct buf names = BUF_INIT(ERROR_MSG_MAX);
 
+	list_outputs(t, &names);
 	if (nearest)
 		error_set(err, ERR_CONFIG,
-			  "%s: %s declares no output \"%s\": did you mean \"%s\"?",
-			  taker->key, t->name, v->text, nearest);
+			  "%s: %s declares no output \"%s\": did you mean \"%s\"? (it "
+			  "declares %s)",
+			  taker->key, t->name, v->text, nearest, names.data);
 	else
 		error_set(err, ERR_CONFIG,
 			  "%s: %s declares no outputs, and \"%s\" is taken", taker->key,

@@ -112,11 +112,11 @@ def test_an_output_that_is_missing(cloud, outputs):
     world = at(cloud, outputs, "B")
     before = objects(world)
     ended = world.run("nowhere")
-    assert ended.status == 2 and "has no output Nope" in ended.err, ended
+    assert ended.status == 2 and 'declares no output "Nope"' in ended.err, ended
     assert "SiteBucket" in ended.err, "what there is, is said"
     assert writes(world) == []
     ended = world.run("nowhere new")
-    assert ended.status == 2 and "has no output Nope" in ended.err, ended
+    assert ended.status == 2 and 'declares no output "Nope"' in ended.err, ended
     assert objects(world) == before
     ended = world.run("all", "--allow-rollback")
     assert ended.status == 0 and world.problems("all") == [], ended
