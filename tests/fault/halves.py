@@ -324,7 +324,9 @@ class HalvesWorld(World):
 
     def _stack_problems(self, commit):
         live = self.cloud.stack(self.stack)
-        if live is None or live["StackStatus"] not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+        # While it removes what an update has replaced, the new is in force already.
+        if live is None or live["StackStatus"] not in (
+                "CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"):
             return [f"the stack is {live and live['StackStatus']}"]
         cfn = self.cloud.cloudformation
         body = cfn.get_template(StackName=self.stack, TemplateStage="Original")["TemplateBody"]
