@@ -13,6 +13,7 @@ import time
 import urllib.parse
 from pathlib import Path
 
+from gitrepo import GIT_ENV
 from world import CRC_ACTION, ROOT, Repo, bare_env
 
 CRC_DAEMON = os.environ.get("CRC_DAEMON", str(ROOT / "build" / "asan" / "daemon" / "crc-daemon"))
@@ -49,7 +50,7 @@ class Bare:
     def __init__(self, folder):
         self.path = Path(folder) / "host.git"
         subprocess.run(["git", "init", "-q", "--bare", "-b", "main", str(self.path)], check=True,
-                       env=Repo.ENV)
+                       env=GIT_ENV)
         self.work = Repo(Path(folder) / "work")
         self.work.git("remote", "add", "origin", str(self.path))
 
@@ -62,7 +63,7 @@ class Bare:
 
     def tip(self, branch="main"):
         done = subprocess.run(["git", "rev-parse", "-q", "--verify", f"refs/heads/{branch}"],
-                              cwd=self.path, env=Repo.ENV, stdout=subprocess.PIPE, check=False)
+                              cwd=self.path, env=GIT_ENV, stdout=subprocess.PIPE, check=False)
         return done.stdout.decode().strip() or ZERO
 
 
