@@ -22,7 +22,7 @@ struct settings *settings_new(void)
 	s->state = "/var/lib/crc";
 	s->json_log = true;
 	s->workers = 2;
-	s->threads = 16;
+	s->threads = 64;
 	s->body_most = 25 << 20;
 	s->body_ms = 10000;
 	s->address_per_min = 120;

@@ -1,5 +1,6 @@
 """measure.py - run a command and say what it cost: time, memory, and what it asked of the cloud."""
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -66,6 +67,30 @@ def save(name, rows):
     folder = ROOT / "build" / "bench"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.json").write_text(json.dumps(rows, indent=1) + "\n")
+
+
+def helper(name):
+    """A program of tests/helpers, compiled as a release is."""
+    folder = ROOT / "build/bench/helpers"
+    for command in (["cmake", "-S", ROOT, "-B", folder, "-G", "Ninja",
+                     "-DCMAKE_BUILD_TYPE=RelWithDebInfo"],
+                    ["ninja", "-C", folder, name]):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            sys.exit(done.stdout[-2000:] + done.stderr[-2000:])
+    return folder / "tests" / name
+
+
+def syncs_per_second(folder, seconds=1.0):
+    """How often this disk can be waited for."""
+    with (Path(folder) / "sync").open("wb") as file:
+        count, end = 0, time.monotonic() + seconds
+        while time.monotonic() < end:
+            file.write(b"x" * 4096)
+            file.flush()
+            os.fdatasync(file.fileno())
+            count += 1
+    return count / seconds
 
 
 def git(folder, *arguments):

@@ -30,7 +30,7 @@ deps() {
 		;;
 	fault) debian strace ;;
 	all) debian valgrind util-linux strace && sam_ready ;;
-	bench) debian time rclone s3cmd && bench_ready ;;
+	bench) debian time rclone s3cmd && bench_ready && webhook_ready ;;
 	esac
 }
 
@@ -172,6 +172,18 @@ bench_ready() {
 		--disable-pip-version-check --retries 1 "awscli==$AWSCLI_VERSION"; } \
 		>build/log/bench-venv.log 2>&1 ||
 		echo "  not installable from here (build/log/bench-venv.log says why)"
+}
+
+# webhook_ready: the receiver that the daemon is compared with, taken apart and not installed: the
+# package would start a service.
+webhook_ready() {
+	[ ! -x build/bench/webhook/usr/bin/webhook ] || return 0
+	command -v apt-get >/dev/null || return 0
+	mkdir -p build/log build/bench/webhook
+	echo "taking apart Debian's webhook in build/bench/webhook"
+	(cd build/bench/webhook && apt-get download webhook && dpkg -x webhook_*.deb .) \
+		>build/log/bench-webhook.log 2>&1 ||
+		echo "  not to be had from here (build/log/bench-webhook.log says why)"
 }
 
 venv_pinned() {
