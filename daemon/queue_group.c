@@ -1,6 +1,8 @@
 #include "daemon/queue_group.h"
 
+#include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdbool.h>
 
@@ -13,15 +15,14 @@ struct request {
 	void *ctx;
 	struct error *err;
 	struct request *next;
-	pthread_cond_t wake;
+	sem_t done;
 	int result;
-	bool done;
 };
 
 struct queue_group {
 	struct group_db db;
 	pthread_t thread;
-	pthread_mutex_t lock; /* of all below, and of done in each request */
+	pthread_mutex_t lock; /* of all below */
 	pthread_cond_t asked;
 	struct request *first;
 	struct request *last;
@@ -85,23 +86,20 @@ static int do_batch(struct queue_group *g, struct request *batch, struct error *
 	return -1;
 }
 
-/* A request is gone as soon as its owner sees it done. */
-static void wake_all(struct queue_group *g, struct request *batch, int result,
-		     const struct error *err)
+/* A request is gone as soon as its owner sees it done. Semaphores, and no lock: who is woken would
+ * run into it at once, a whole batch of them. */
+static void wake_all(struct request *batch, int result, const struct error *err)
 {
 	struct request *next;
 
-	pthread_mutex_lock(&g->lock);
 	for (struct request *r = batch; r; r = next) {
 		next = r->next;
 		if (result < 0 && r->result == 0) {
 			r->result = -1;
 			*r->err = *err;
 		}
-		r->done = true;
-		pthread_cond_signal(&r->wake);
+		sem_post(&r->done);
 	}
-	pthread_mutex_unlock(&g->lock);
 }
 
 static void *group_thread(void *arg)
@@ -113,7 +111,7 @@ static void *group_thread(void *arg)
 		struct error err = ERROR_INIT;
 		int result = do_batch(g, batch, &err);
 
-		wake_all(g, batch, result, &err);
+		wake_all(batch, result, &err);
 	}
 	return NULL;
 }
@@ -160,10 +158,9 @@ void queue_group_free(struct queue_group *g)
 
 int queue_group_do(struct queue_group *g, queue_work work, void *ctx, struct error *err)
 {
-	struct request r = {
-		.work = work, .ctx = ctx, .err = err, .wake = PTHREAD_COND_INITIALIZER
-	};
+	struct request r = { .work = work, .ctx = ctx, .err = err };
 
+	sem_init(&r.done, 0, 0);
 	pthread_mutex_lock(&g->lock);
 	if (g->last)
 		g->last->next = &r;
@@ -171,9 +168,9 @@ int queue_group_do(struct queue_group *g, queue_work work, void *ctx, struct err
 		g->first = &r;
 	g->last = &r;
 	pthread_cond_signal(&g->asked);
-	while (!r.done)
-		pthread_cond_wait(&r.wake, &g->lock);
 	pthread_mutex_unlock(&g->lock);
-	pthread_cond_destroy(&r.wake);
+	while (sem_wait(&r.done) < 0 && errno == EINTR)
+		;
+	sem_destroy(&r.done);
 	return r.result;
 }

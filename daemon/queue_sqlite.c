@@ -21,7 +21,8 @@ struct sqlite_db {
 	struct queue_db db; /* first, so that a queue_db * of ours is one of these */
 	sqlite3 *handle;
 	sqlite3_stmt *kept[QUEUE_STATEMENTS];
-	const char *path; /* the store's */
+	sqlite3_stmt *words[GROUP_WORDS]; /* the group's */
+	const char *path;                 /* the store's */
 };
 
 struct sqlite_store {
@@ -148,6 +149,8 @@ static void close_db(struct sqlite_db *d)
 {
 	for (int i = 0; i < QUEUE_STATEMENTS; i++)
 		sqlite3_finalize(d->kept[i]);
+	for (int i = 0; i < GROUP_WORDS; i++)
+		sqlite3_finalize(d->words[i]);
 	sqlite3_close(d->handle);
 }
 
@@ -276,18 +279,34 @@ static int open_db(struct sqlite_db *d, const char *path, struct error *err)
 
 /* The store. */
 
+static const char *const group_words[GROUP_WORDS] = {
+	[GROUP_BEGIN] = "BEGIN IMMEDIATE", [GROUP_MARK] = "SAVEPOINT one",
+	[GROUP_KEEP] = "RELEASE one",      [GROUP_UNDO] = "ROLLBACK TO one",
+	[GROUP_COMMIT] = "COMMIT",         [GROUP_ABANDON] = "ROLLBACK",
+};
+
+/* Kept prepared, since two of them are said for each put. */
+static int run_word(struct sqlite_db *d, enum group_word word, struct error *err)
+{
+	sqlite3_stmt **stmt = &d->words[word];
+	int result = 0;
+
+	if (!*stmt &&
+	    sqlite3_prepare_v3(d->handle, group_words[word], -1,
+			       SQLITE_PREPARE_PERSISTENT, stmt, NULL) != SQLITE_OK)
+		return fail(d, group_words[word], err);
+	if (sqlite3_step(*stmt) != SQLITE_DONE)
+		result = fail(d, group_words[word], err);
+	sqlite3_reset(*stmt);
+	return result;
+}
+
 static int group_say(void *ctx, enum group_word word, struct error *err)
 {
-	static const char *const words[GROUP_WORDS] = {
-		[GROUP_BEGIN] = "BEGIN IMMEDIATE",
-		[GROUP_MARK] = "SAVEPOINT one",
-		[GROUP_KEEP] = "RELEASE one",
-		[GROUP_UNDO] = "ROLLBACK TO one; RELEASE one",
-		[GROUP_COMMIT] = "COMMIT",
-		[GROUP_ABANDON] = "ROLLBACK",
-	};
-
-	return exec(ctx, words[word], err);
+	if (run_word(ctx, word, err) < 0)
+		return -1;
+	/* What was undone is still open, as nothing. */
+	return word == GROUP_UNDO ? run_word(ctx, GROUP_KEEP, err) : 0;
 }
 
 static int sqlite_write(struct queue_store *s, queue_work work, void *ctx,

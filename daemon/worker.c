@@ -111,13 +111,14 @@ static bool wait_for_work(struct slot *slot, unsigned wakes, int64_t wait_ms)
 	bool goes_on;
 
 	pthread_mutex_lock(&w->mutex);
-	while (!w->draining && now - begin < IDLE_MS &&
-	       (now - begin < SPACING_MS ||
-		(w->wakes == wakes && now - begin < wait_ms))) {
-		int64_t left = wait_ms - (now - begin);
-
-		worker_wait(w, &w->changed,
-			    w->wakes == wakes && left > SPACING_MS ? left : SPACING_MS);
+	/* Not on changed: a flood of pushes would wake us for each of them. */
+	while (!w->draining && now - begin < SPACING_MS) {
+		worker_wait(w, &w->ticked, SPACING_MS);
+		now = worker_now(w);
+	}
+	while (!w->draining && w->wakes == wakes && now - begin < wait_ms &&
+	       now - begin < IDLE_MS) {
+		worker_wait(w, &w->changed, wait_ms - (now - begin));
 		now = worker_now(w);
 	}
 	slot->seen_ms = now;

@@ -63,19 +63,35 @@ static const char *complaint(const json_error_t *e)
 	return texts[code];
 }
 
+/* Where the string that begins before i ends: the index of its closing quote, n: it has none.
+ * Most of what hosts send are strings, which memchr() passes over fast. */
+static size_t string_end(const char *text, size_t i, size_t n)
+{
+	const char *begin = text + i;
+	const char *quote = begin;
+
+	while ((quote = memchr(quote, '"', n - (size_t)(quote - text)))) {
+		const char *p = quote;
+
+		while (p > begin && p[-1] == '\\')
+			p--;
+		if ((quote - p) % 2 == 0)
+			return (size_t)(quote - text);
+		quote++;
+	}
+	return n;
+}
+
 /* jansson recurses, and its own limit of 2,048 levels is hard on a thread's stack. */
 static bool is_too_deep(const char *text, size_t n)
 {
 	size_t depth = 0;
-	bool in_string = false;
 
 	for (size_t i = 0; i < n; i++) {
 		char c = text[i];
 
 		if (c == '"')
-			in_string = !in_string;
-		else if (in_string)
-			i += c == '\\';
+			i = string_end(text, i + 1, n);
 		else if ((c == '[' || c == '{') && ++depth > JSON_PARSE_DEPTH_MAX)
 			return true;
 		else if ((c == ']' || c == '}') && depth > 0)
