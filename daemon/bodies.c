@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -19,6 +20,7 @@ struct slot {
 	bool is_taken;
 	bool is_late;
 	int64_t began_ms, deadline_ms;
+	size_t bytes;
 	char address[ADDRESS_MAX];
 	int port, local_port;
 };
@@ -31,6 +33,7 @@ struct bodies {
 	bool stopping;
 	bool asleep; /* the reaper, until it is told that there is a body */
 	size_t n, taken;
+	atomic_size_t held; /* threads */
 	struct slot slots[];
 };
 
@@ -89,19 +92,25 @@ void bodies_stop_reading(const struct bodies_connection *c)
 	shut(c->address, c->port, c->local_port);
 }
 
+static bool is_late(const struct slot *s, bool pressed, int64_t now_ms)
+{
+	int64_t passed = now_ms - s->began_ms;
+
+	if (now_ms >= s->deadline_ms)
+		return true;
+	return pressed && passed >= BODIES_GRACE_MS &&
+	       (passed >= BODIES_PRESSED_MS ||
+		(int64_t)s->bytes < passed * BODIES_BYTES_A_MS);
+}
+
 static void cut_late(struct bodies *b, int64_t now_ms)
 {
-	bool pressed = b->taken * 4 >= b->n * 3;
+	bool pressed = bodies_are_pressed(b);
 
 	for (size_t i = 0; i < b->n; i++) {
 		struct slot *s = &b->slots[i];
-		int64_t deadline = s->deadline_ms;
 
-		if (!s->is_taken || s->is_late)
-			continue;
-		if (pressed && s->began_ms + BODIES_PRESSED_MS < deadline)
-			deadline = s->began_ms + BODIES_PRESSED_MS;
-		if (now_ms < deadline)
+		if (!s->is_taken || s->is_late || !is_late(s, pressed, now_ms))
 			continue;
 		s->is_late = true;
 		shut(s->address, s->port, s->local_port);
@@ -150,12 +159,13 @@ static void *reap(void *arg)
 	return NULL;
 }
 
-struct bodies *bodies_new(size_t slots, const struct clock *clock)
+struct bodies *bodies_new(size_t threads, const struct clock *clock)
 {
-	struct bodies *b = xcalloc(1, sizeof *b + slots * sizeof *b->slots);
+	struct bodies *b = xcalloc(1, sizeof *b + threads * sizeof *b->slots);
 	pthread_condattr_t attr;
 
-	b->n = slots;
+	b->n = threads;
+	atomic_init(&b->held, 0);
 	b->clock = clock;
 	pthread_mutex_init(&b->mutex, NULL);
 	pthread_condattr_init(&attr);
@@ -179,6 +189,21 @@ void bodies_free(struct bodies *b)
 	pthread_cond_destroy(&b->changed);
 	pthread_mutex_destroy(&b->mutex);
 	free(b);
+}
+
+void bodies_hold(struct bodies *b)
+{
+	atomic_fetch_add(&b->held, 1);
+}
+
+void bodies_let_go(struct bodies *b)
+{
+	atomic_fetch_sub(&b->held, 1);
+}
+
+bool bodies_are_pressed(const struct bodies *b)
+{
+	return atomic_load(&b->held) * 4 >= b->n * 3;
 }
 
 static size_t free_slot(const struct bodies *b)
@@ -211,6 +236,15 @@ size_t bodies_enter(struct bodies *b, const struct bodies_connection *c, int64_t
 		pthread_cond_signal(&b->changed);
 	pthread_mutex_unlock(&b->mutex);
 	return i;
+}
+
+void bodies_got(struct bodies *b, size_t slot, size_t bytes)
+{
+	if (slot >= b->n)
+		return;
+	pthread_mutex_lock(&b->mutex);
+	b->slots[slot].bytes = bytes;
+	pthread_mutex_unlock(&b->mutex);
 }
 
 bool bodies_leave(struct bodies *b, size_t slot)

@@ -25,6 +25,7 @@ enum {
 	HEAD_MOST = 2048,
 	PORTS_MOST = 2048,
 	WAIT_SLICE_MS = 10,
+	TURN_MS = 500, /* of a kept connection, while others wait */
 	OPTION_MAX = 16,
 };
 
@@ -32,12 +33,12 @@ struct door {
 	struct server *server;
 	struct mg_context *ctx;
 	enum front_door kind;
-	char why[256]; /* CivetWeb's last complaint */
+	struct bodies *bodies; /* of this door's threads */
+	char why[256];         /* CivetWeb's last complaint */
 };
 
 struct server {
 	struct front front;
-	struct bodies *bodies;
 	struct door doors[DOORS];
 	atomic_int in_flight;
 };
@@ -116,7 +117,8 @@ static void send_answer(struct mg_connection *conn, const struct request *r,
 
 /* Reads until len bytes are there, the peer stops, or the deadline has the connection shut
  * down. False: not all came. */
-static bool read_body(struct mg_connection *conn, size_t len, struct buf *body)
+static bool read_body(struct mg_connection *conn, size_t len, struct bodies *bodies,
+		      size_t slot, struct buf *body)
 {
 	while (body->len < len) {
 		size_t want = len - body->len < READ_MOST ? len - body->len : READ_MOST;
@@ -129,6 +131,8 @@ static bool read_body(struct mg_connection *conn, size_t len, struct buf *body)
 			return false;
 		body->len += (size_t)got;
 		body->data[body->len] = '\0';
+		if (body->len < len)
+			bodies_got(bodies, slot, body->len);
 	}
 	return true;
 }
@@ -140,7 +144,7 @@ static struct bodies_connection connection_of(const struct mg_request_info *info
 					   .local_port = info->server_port };
 }
 
-static bool read_in_time(struct server *s, struct mg_connection *conn,
+static bool read_in_time(struct door *door, struct mg_connection *conn,
 			 const struct request *r, int64_t ms, struct buf *body)
 {
 	const struct mg_request_info *info = mg_get_request_info(conn);
@@ -151,15 +155,16 @@ static bool read_in_time(struct server *s, struct mg_connection *conn,
 
 	if (expect && str_eq_nocase(expect, "100-continue"))
 		mg_printf(conn, "HTTP/1.1 100 Continue\r\n\r\n");
-	slot = bodies_enter(s->bodies, &c, clock_monotonic_ms(s->front.clock), ms);
-	ok = read_body(conn, (size_t)info->content_length, body);
-	late = bodies_leave(s->bodies, slot);
+	slot = bodies_enter(door->bodies, &c,
+			    clock_monotonic_ms(door->server->front.clock), ms);
+	ok = read_body(conn, (size_t)info->content_length, door->bodies, slot, body);
+	late = bodies_leave(door->bodies, slot);
 	return ok && !late;
 }
 
 /* A refused request's body is in the way of the connection's next one. A short one is read;
  * else nothing more will be. */
-static bool pass_over_body(struct server *s, struct mg_connection *conn,
+static bool pass_over_body(struct door *door, struct mg_connection *conn,
 			   const struct request *r)
 {
 	const struct mg_request_info *info = mg_get_request_info(conn);
@@ -171,7 +176,7 @@ static bool pass_over_body(struct server *s, struct mg_connection *conn,
 		return true;
 	if (info->content_length > 0 && info->content_length <= DISCARD_MOST &&
 	    !request_header(r, "Expect") && !request_header(r, "Transfer-Encoding") &&
-	    read_in_time(s, conn, r, DISCARD_MS, &body))
+	    read_in_time(door, conn, r, DISCARD_MS, &body))
 		return true;
 	bodies_stop_reading(&c);
 	return false;
@@ -188,8 +193,8 @@ static bool handle(struct door *door, struct mg_connection *conn, const struct r
 	int64_t ms = 0;
 
 	if (!front_takes_body(&s->front, door->kind, r, info->content_length, &ms, a))
-		return pass_over_body(s, conn, r);
-	if (!read_in_time(s, conn, r, ms, &body)) {
+		return pass_over_body(door, conn, r);
+	if (!read_in_time(door, conn, r, ms, &body)) {
 		a->status = 408;
 		buf_str(&a->body, "the body did not come in time\n");
 		return false;
@@ -210,6 +215,33 @@ static void client_of(const struct server *s, const struct mg_request_info *info
 	settings_drop(now);
 }
 
+/* A thread serves this connection until it is closed. */
+static int begin_connection(const struct mg_connection *conn, void **data)
+{
+	struct door *door = mg_get_user_context_data(conn);
+
+	bodies_hold(door->bodies);
+	/* When it began: all that is to be known of it later. */
+	*data = (void *)(uintptr_t)clock_monotonic_ms(door->server->front.clock);
+	return 0;
+}
+
+static void end_connection(const struct mg_connection *conn)
+{
+	struct door *door = mg_get_user_context_data(conn);
+
+	bodies_let_go(door->bodies);
+}
+
+/* Kept connections would hold all threads, and others wait for as long as they please. */
+static bool has_had_its_turn(const struct door *door, const struct mg_connection *conn)
+{
+	int64_t began = (int64_t)(uintptr_t)mg_get_user_connection_data(conn);
+
+	return bodies_are_pressed(door->bodies) &&
+	       clock_monotonic_ms(door->server->front.clock) - began > TURN_MS;
+}
+
 static int begin_request(struct mg_connection *conn)
 {
 	const struct mg_request_info *info = mg_get_request_info(conn);
@@ -226,7 +258,7 @@ static int begin_request(struct mg_connection *conn)
 	client_of(s, info, &r, client);
 	r.peer = client;
 	keep = handle(door, conn, &r, &a) && is_kept(info, &r) &&
-	       !atomic_load(&s->front.draining);
+	       !atomic_load(&s->front.draining) && !has_had_its_turn(door, conn);
 	send_answer(conn, &r, &a, keep);
 	status = a.status;
 	atomic_fetch_sub(&s->in_flight, 1);
@@ -284,12 +316,17 @@ static int open_door(struct server *s, struct door *door, enum front_door kind,
 				  "access_control_allow_methods",
 				  "",
 				  NULL };
-	static const struct mg_callbacks callbacks = { .begin_request = begin_request,
+	static const struct mg_callbacks callbacks = { .init_connection =
+							       begin_connection,
+						       .connection_close = end_connection,
+						       .begin_request = begin_request,
 						       .log_message = log_message };
 
 	join(addresses, ports);
 	snprintf(threads, sizeof threads, "%d", n_threads);
-	*door = (struct door){ .server = s, .kind = kind };
+	*door = (struct door){ .server = s,
+			       .kind = kind,
+			       .bodies = bodies_new((size_t)n_threads, s->front.clock) };
 	door->ctx = mg_start(&callbacks, door, options);
 	if (!door->ctx)
 		return error_set(err, ERR_IO, "listen on %s: %s", ports,
@@ -337,7 +374,6 @@ int server_start(const struct server_needs *needs, struct server **out, struct e
 				   .log = needs->log,
 				   .addresses = limits_new(),
 				   .sites = limits_new() };
-	s->bodies = bodies_new((size_t)now->threads + ADMIN_THREADS, needs->clock);
 	mg_init_library(0);
 	if (open_doors(s, now, err)) {
 		server_stop(s, 0);
@@ -363,9 +399,9 @@ void server_stop(struct server *s, int64_t grace_ms)
 	for (size_t i = 0; i < DOORS; i++) {
 		if (s->doors[i].ctx)
 			mg_stop(s->doors[i].ctx);
+		bodies_free(s->doors[i].bodies);
 	}
 	mg_exit_library();
-	bodies_free(s->bodies);
 	limits_free(s->front.addresses);
 	limits_free(s->front.sites);
 	free(s);
