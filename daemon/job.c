@@ -417,6 +417,7 @@ static int run_build(struct job_run *j, struct error *err)
 		.cancelled = &cancelled,
 		.line = show_line,
 		.grace_ms = BUILD_GRACE_MS,
+		.guarded = true,
 	};
 	struct error ignored = ERROR_INIT; /* a limit that stays fails loudly enough */
 	int rc;

@@ -221,10 +221,10 @@ static void warn_of_restart(struct daemon *d, const struct settings *now,
 {
 	if (!same_list(&now->listen, &next->listen) ||
 	    !same_list(&now->admin, &next->admin) || now->threads != next->threads ||
-	    now->workers != next->workers)
+	    now->workers != next->workers || now->lease_ms != next->lease_ms)
 		SAY(d, LOG_WARN,
-		    "reload: \"listen\", \"admin\", \"threads\" and \"workers\" count "
-		    "from the next start on");
+		    "reload: \"listen\", \"admin\", \"threads\", \"workers\" and "
+		    "\"lease\" count from the next start on");
 }
 
 static int swap_settings(struct daemon *d, struct error *err)

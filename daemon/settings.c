@@ -31,6 +31,7 @@ struct settings *settings_new(void)
 	s->memory = INT64_C(2) << 30;
 	s->log_most = 4 << 20;
 	s->attempts = 5;
+	s->lease_ms = 60000;
 	s->keep_ms = INT64_C(30) * 86400000;
 	atomic_init(&s->refs_, 1);
 	return s;

@@ -76,6 +76,7 @@ struct settings {
 	int64_t memory;
 	int64_t log_most; /* bytes kept of a deploy's log */
 	int attempts;     /* until a job is dead */
+	int64_t lease_ms; /* how long a job is a daemon's without a word of it */
 	int64_t keep_ms;  /* how long history and deliveries are kept */
 
 	struct site *sites;

@@ -334,6 +334,7 @@ static const struct field limit_fields[] = {
 	NUMBER("memory", field_size, FILE_(memory), 0, INT64_MAX),
 	NUMBER("log", field_size, FILE_(log_most), 4096, 1024 * MIB),
 	NUMBER("attempts", field_number, FILE_(attempts), 1, 100),
+	NUMBER("lease", field_duration, FILE_(lease_ms), 2000, 3600000),
 	NUMBER("keep", field_duration, FILE_(keep_ms), 3600000, YEARS_MS),
 };
 static const struct fields limit_table = FIELDS(limit_fields, "\"limits\"");

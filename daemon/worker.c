@@ -13,11 +13,20 @@ enum {
 	FAILED_MS = 2000, /* after a queue that could not be asked */
 	SPACING_MS = 20,  /* between looks, however often somebody wakes us */
 	KEEPER_IDLE_MS = 1000,
+	TIP_MS = 30000,
 };
 
-static const struct worker_times usual_times = {
-	.lease = 60000, .renew = 15000, .look = KEEPER_IDLE_MS, .tip = 30000
-};
+/* So that three renewals may fail before the lease ends. */
+static struct worker_times usual_times(int64_t lease_ms)
+{
+	int64_t look = lease_ms / 8;
+
+	return (struct worker_times){ .lease = lease_ms,
+				      .renew = lease_ms / 4,
+				      .look = look < KEEPER_IDLE_MS ? look
+								    : KEEPER_IDLE_MS,
+				      .tip = TIP_MS };
+}
 
 void worker_wait(struct worker *w, pthread_cond_t *on, int64_t ms)
 {
@@ -226,13 +235,13 @@ static void worker_free(struct worker *w)
 	free(w);
 }
 
-static struct worker *worker_new(const struct worker_needs *needs)
+static struct worker *worker_new(const struct worker_needs *needs, int64_t lease_ms)
 {
 	struct worker *w = xcalloc(1, sizeof(*w));
 	pthread_condattr_t attr;
 
 	w->needs = *needs;
-	w->times = needs->times ? *needs->times : usual_times;
+	w->times = needs->times ? *needs->times : usual_times(lease_ms);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_mutex_init(&w->mutex, NULL);
@@ -277,7 +286,7 @@ int worker_start(const struct worker_needs *needs, struct worker **out, struct e
 {
 	struct settings *s = settings_now(needs->settings);
 	size_t n = (size_t)s->workers;
-	struct worker *w = worker_new(needs);
+	struct worker *w = worker_new(needs, s->lease_ms);
 
 	settings_drop(s);
 	if (start_threads(w, n, err) < 0) {

@@ -41,10 +41,11 @@ struct worker_needs {
 	void (*report)(void *ctx, const struct site *site, const struct job *job,
 		       const char *commit, enum host_state state, const char *message);
 	void *report_ctx;
-	const struct worker_times *times; /* NULL: 60 s, 15 s, 1 s, 30 s */
+	const struct worker_times
+		*times; /* NULL: by the settings' lease; 30 s for a tip */
 };
 
-/* As many threads as the settings of now have workers; a reload does not change that. -1:
+/* As many threads as the settings of now have workers, and their lease; a reload does not change that. -1:
  * ERR_IO. */
 int worker_start(const struct worker_needs *needs, struct worker **out,
 		 struct error *err);

@@ -42,7 +42,9 @@ struct run {
 	const struct process *p;
 	const struct clock *clock;
 	pid_t pid;
-	int status; /* waitpid's */
+	pid_t guard;  /* 0: none */
+	int guarding; /* closed by our end, of which the guard learns so */
+	int status;   /* waitpid's */
 	bool ended;
 	int64_t deadline;    /* monotonic; INT64_MAX: none */
 	int64_t kill_at;     /* set once TERM was sent */
@@ -52,6 +54,7 @@ struct run {
 
 static void run_release(struct run *r)
 {
+	fd_release(&r->guarding);
 	for (size_t i = 0; i < 2; i++) {
 		fd_release(&r->streams[i].fd);
 		buf_release(&r->streams[i].line);
@@ -185,6 +188,45 @@ static int read_report(int fd, const struct process *p, pid_t pid, struct error 
 	return error_set(err, problem == ENOENT ? ERR_NOT_FOUND : ERR_IO,
 			 "run %s%s%s: %s", p->argv[0], p->folder ? " in " : "",
 			 p->folder ? p->folder : "", strerror(problem));
+}
+
+/* Waits, as one of the group, until all that hold the other end are gone. */
+static void guard_run(int from)
+{
+	struct sigaction ignore = { .sa_handler = SIG_IGN };
+	char byte;
+
+	child_signals();
+	/* The group is asked to end with it, and may take its time. */
+	(void)sigaction(SIGTERM, &ignore, NULL);
+	if (dup2(from, 0) == 0) {
+		close_from(1);
+		while (read(0, &byte, 1) < 0 && errno == EINTR)
+			;
+	}
+	(void)kill(0, SIGKILL);
+	_exit(0);
+}
+
+/* PR_SET_PDEATHSIG would reach the child, and not what that has started. */
+static int start_guard(struct run *r, struct error *err)
+{
+	CLEANUP(fd) int from = -1;
+
+	if (make_pipe(&from, &r->guarding, err) < 0)
+		return -1;
+	r->guard = fork();
+	if (r->guard < 0) {
+		r->guard = 0;
+		return error_set(err, ERR_IO, "fork: %s", strerror(errno));
+	}
+	if (r->guard == 0) {
+		/* Else it would kill a group that is not the child's. */
+		if (setpgid(0, r->pid) < 0)
+			_exit(0);
+		guard_run(from);
+	}
+	return 0;
 }
 
 static int start(struct run *r, const char *program, struct error *err)
@@ -335,6 +377,10 @@ static void finish(struct run *r)
 			break;
 	for (size_t i = 0; i < 2; i++)
 		end_stream(r, &r->streams[i]);
+	/* One that had not joined the group by then learns of it so. */
+	fd_release(&r->guarding);
+	while (r->guard && waitpid(r->guard, NULL, 0) < 0 && errno == EINTR)
+		;
 	while (waitpid(r->pid, &r->status, 0) < 0) {
 		/* ECHILD: somebody ignores SIGCHLD, and the status is lost. */
 		if (errno != EINTR) {
@@ -391,6 +437,7 @@ int process_run(const struct process *p, int *exit_status, struct error *err)
 		.p = p,
 		.clock = clock_real(),
 		.deadline = INT64_MAX,
+		.guarding = -1,
 		.streams = {
 			{PROCESS_STDOUT, -1, p->out, BUF_INIT(line_most)},
 			{PROCESS_STDERR, -1, p->errors, BUF_INIT(line_most)},
@@ -406,6 +453,10 @@ int process_run(const struct process *p, int *exit_status, struct error *err)
 	if (find_program(p->argv[0], p->env, &program, err) < 0 ||
 	    start(&r, program.data, err) < 0)
 		return -1;
+	if (p->guarded && start_guard(&r, err) < 0) {
+		finish(&r);
+		return -1;
+	}
 	follow(&r);
 	finish(&r);
 	if (exit_status && r.status != -1 && WIFEXITED(r.status))

@@ -36,6 +36,7 @@ struct process {
 	void *ctx;
 	size_t line_most; /* 0: 8,000 */
 	int64_t grace_ms; /* between TERM and KILL; 0: 5 s */
+	bool guarded;     /* its group is killed when we are, be it by SIGKILL */
 	int *ended_by;    /* may be NULL; gets the signal that ended it, 0: none did */
 };
 

@@ -114,7 +114,7 @@ class Daemon:
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen([self.program, "--config", str(self.config)],
                                             env=self.env, stdin=subprocess.DEVNULL, stdout=log,
-                                            stderr=log, cwd=self.folder)
+                                            stderr=log, cwd=self.folder, process_group=0)
 
         def ports():
             assert self.process.poll() is None, self.log_text()

@@ -149,7 +149,8 @@ static const char every_key[] =
 	"page: { user: me, password: credential:page }\n"
 	"log: text\n"
 	"limits: { workers: 3, threads: 8, body: 64K, body-time: 250ms, per-address: 2/s,\n"
-	"  per-site: 0, deploy-time: 1h, memory: 0, log: 1M, attempts: 1, keep: 7d }\n"
+	"  per-site: 0, deploy-time: 1h, memory: 0, log: 1M, attempts: 1, lease: 5s,\n"
+	"  keep: 7d }\n"
 	"sites:\n"
 	"  resume:\n"
 	"    repository: https://gitlab.com/me/resume.git\n"
@@ -219,6 +220,7 @@ static void test_settings__every_key_of_the_file(void **state)
 	assert_int_equal(s->memory, 0);
 	assert_int_equal(s->log_most, 1 << 20);
 	assert_int_equal(s->attempts, 1);
+	assert_int_equal(s->lease_ms, 5000);
 	assert_int_equal(s->keep_ms, 604800000);
 	assert_int_equal(s->n_sites, 4);
 }
