@@ -39,6 +39,7 @@ slow_tiers() {
 	stage_shown "pytest: slow" pytest run_pytest_slow
 	stage "build tsan" build_tsan
 	failed "build tsan" || stage_shown "tsan" ctest run_tsan
+	failed "build tsan" || stage_shown "tsan: daemon under load" pytest run_tsan_load
 	! some_file tests/fault 'test_*.py' ||
 		stage_shown "fault tier" pytest run_pytest tests/fault
 }
@@ -72,13 +73,23 @@ run_valgrind() {
 }
 
 # TSan dislikes some address layouts; a fixed one always works where it may be asked for.
-run_tsan() {
+fixed_layout() {
 	if setarch "$(uname -m)" -R true; then
-		setarch "$(uname -m)" -R ctest --test-dir build/tsan --output-on-failure \
-			--no-tests=error --timeout 600 -j 2
+		setarch "$(uname -m)" -R "$@"
 	else
-		run_ctest tsan
+		"$@"
 	fi
+}
+
+run_tsan() {
+	fixed_layout ctest --test-dir build/tsan --output-on-failure --no-tests=error \
+		--timeout 600 -j 2
+}
+
+run_tsan_load() {
+	CRC_BUILD=$PWD/build/tsan CRC_DAEMON=$PWD/build/tsan/daemon/crc-daemon \
+		fixed_layout .venv/bin/python -m pytest -q -p no:cacheprovider \
+		tests/e2e/test_daemon_load.py
 }
 
 run_pytest_all() {
