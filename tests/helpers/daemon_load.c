@@ -273,7 +273,8 @@ static void slow_ready(struct load *l, struct client *c)
 	ssize_t n;
 
 	if (c->state == CONNECTING) {
-		n = send(c->fd, l->form.text.data, l->form.body, MSG_NOSIGNAL);
+		/* An error is told by the read. */
+		(void)!send(c->fd, l->form.text.data, l->form.body, MSG_NOSIGNAL);
 		c->state = WAITING;
 		c->began_us = now_us();
 		c->due_us = c->began_us + SLOW_US;
@@ -353,6 +354,16 @@ static int compare_waits(const void *a, const void *b)
 	return (left > right) - (left < right);
 }
 
+/* Of the sorted waits, the one that so many of a hundred do not pass; -1: there are none. */
+static double wait_ms(const struct load *l, size_t percent)
+{
+	size_t at = l->accepted * percent / 100;
+
+	if (l->accepted == 0)
+		return -1;
+	return l->waits_us[at < l->accepted ? at : l->accepted - 1] / 1e3;
+}
+
 static void tell(struct load *l, int64_t took_us)
 {
 	size_t n = l->accepted;
@@ -369,10 +380,8 @@ static void tell(struct load *l, int64_t took_us)
 	       "\"p50_ms\": %.3f, \"p99_ms\": %.3f, \"most_ms\": %.3f, "
 	       "\"still_waiting_ms\": %.3f, \"slow_ended\": %zu, \"slow_ms\": %.0f, "
 	       "\"bytes\": %zu}\n",
-	       n, l->refused, l->dropped, (double)took_us / 1e6,
-	       n ? l->waits_us[n / 2] / 1e3 : -1,
-	       n ? l->waits_us[n * 99 / 100] / 1e3 : -1,
-	       n ? l->waits_us[n - 1] / 1e3 : -1, (double)waiting_us / 1e3, l->slow_ended,
+	       n, l->refused, l->dropped, (double)took_us / 1e6, wait_ms(l, 50),
+	       wait_ms(l, 99), wait_ms(l, 100), (double)waiting_us / 1e3, l->slow_ended,
 	       l->slow_ended ? (double)l->slow_us / 1e3 / (double)l->slow_ended : -1,
 	       l->form.text.len - l->form.body);
 }

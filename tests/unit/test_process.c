@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -192,6 +193,61 @@ static void test_process__what_it_left_running_is_killed(void **state)
 	assert_true(is_gone((pid_t)strtol(o.out.data, NULL, 10)));
 }
 
+static void pass_line_on(void *ctx, enum process_stream stream, const char *line,
+			 size_t len)
+{
+	const int *to = ctx;
+
+	(void)stream;
+	(void)!write(*to, line, len);
+}
+
+/* In a process of its own, which is killed; does not return. */
+static void run_guarded(int to, bool guarded)
+{
+	static const char *const argv[] = { "sh", "-c",
+					    "trap '' TERM; sleep 600 & echo $!; wait",
+					    NULL };
+	struct process p = { .argv = argv,
+			     .env = env,
+			     .line = pass_line_on,
+			     .ctx = &to,
+			     .guarded = guarded };
+	struct error err = ERROR_INIT;
+
+	_exit(process_run(&p, NULL, &err) < 0);
+}
+
+/* The number of what a child of ours has started, once that child was killed. */
+static pid_t orphan(bool guarded)
+{
+	char text[32] = "";
+	int ends[2];
+	pid_t runner;
+
+	assert_int_equal(pipe(ends), 0);
+	runner = fork();
+	if (runner == 0)
+		run_guarded(ends[1], guarded);
+	assert_true(read(ends[0], text, sizeof(text) - 1) > 0);
+	/* The guard is there before the first line is read. */
+	kill(runner, SIGKILL);
+	waitpid(runner, NULL, 0);
+	close(ends[0]);
+	close(ends[1]);
+	return (pid_t)strtol(text, NULL, 10);
+}
+
+static void test_process__a_guarded_group_ends_with_us(void **state)
+{
+	pid_t unguarded = orphan(false);
+
+	(void)state;
+	assert_true(is_gone(orphan(true)));
+	assert_int_equal(kill(unguarded, 0), 0);
+	kill(unguarded, SIGKILL);
+}
+
 /* A run that is cancelled by its first line, which is a process's number. */
 struct cancelling {
 	volatile int cancelled;
@@ -362,6 +418,7 @@ int main(void)
 		cmocka_unit_test(test_process__deadline_kills_the_group),
 		cmocka_unit_test(test_process__a_child_deaf_to_term_is_killed),
 		cmocka_unit_test(test_process__what_it_left_running_is_killed),
+		cmocka_unit_test(test_process__a_guarded_group_ends_with_us),
 		cmocka_unit_test(test_process__cancelled),
 		cmocka_unit_test(test_process__lines),
 		cmocka_unit_test(test_process__output_is_capped_and_does_not_block),
