@@ -42,7 +42,8 @@ struct run {
 	const struct process *p;
 	const struct clock *clock;
 	pid_t pid;
-	pid_t guard;  /* 0: none */
+	pid_t guard; /* 0: none; else it leads the group */
+	pid_t group;
 	int guarding; /* closed by our end, of which the guard learns so */
 	int status;   /* waitpid's */
 	bool ended;
@@ -54,7 +55,9 @@ struct run {
 
 static void run_release(struct run *r)
 {
-	fd_release(&r->guarding);
+	fd_release(&r->guarding); /* ends the guard, if it is still there */
+	while (r->guard && waitpid(r->guard, NULL, 0) < 0 && errno == EINTR)
+		;
 	for (size_t i = 0; i < 2; i++) {
 		fd_release(&r->streams[i].fd);
 		buf_release(&r->streams[i].line);
@@ -110,6 +113,7 @@ static void close_from(int first)
 struct child {
 	const char *program;
 	const struct process *p;
+	pid_t group; /* 0: its own */
 	int null, out, err, report;
 };
 
@@ -148,7 +152,7 @@ static void child_run(struct child *c)
 	static char *const no_env[] = { NULL };
 	int problem;
 
-	(void)setpgid(0, 0);
+	(void)setpgid(0, c->group);
 	child_signals();
 	if (child_descriptors(c) && (!c->p->folder || chdir(c->p->folder) == 0))
 		execve(c->program, (char *const *)c->p->argv,
@@ -190,12 +194,14 @@ static int read_report(int fd, const struct process *p, pid_t pid, struct error 
 			 p->folder ? p->folder : "", strerror(problem));
 }
 
-/* Waits, as one of the group, until all that hold the other end are gone. */
+/* Waits, as the first of a group, until all that hold the other end are gone. The child does until
+ * its exec, and has joined the group by then. */
 static void guard_run(int from)
 {
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
 	char byte;
 
+	(void)setpgid(0, 0);
 	child_signals();
 	/* The group is asked to end with it, and may take its time. */
 	(void)sigaction(SIGTERM, &ignore, NULL);
@@ -220,12 +226,9 @@ static int start_guard(struct run *r, struct error *err)
 		r->guard = 0;
 		return error_set(err, ERR_IO, "fork: %s", strerror(errno));
 	}
-	if (r->guard == 0) {
-		/* Else it would kill a group that is not the child's. */
-		if (setpgid(0, r->pid) < 0)
-			_exit(0);
+	if (r->guard == 0)
 		guard_run(from);
-	}
+	(void)setpgid(r->guard, r->guard);
 	return 0;
 }
 
@@ -239,6 +242,9 @@ static int start(struct run *r, const char *program, struct error *err)
 
 	if (null < 0)
 		return error_set(err, ERR_IO, "open /dev/null: %s", strerror(errno));
+	/* Before the pipes, which it would hold open. */
+	if (r->p->guarded && start_guard(r, err) < 0)
+		return -1;
 	if (make_pipe(&r->streams[0].fd, &out, err) < 0 ||
 	    make_pipe(&r->streams[1].fd, &errors, err) < 0 ||
 	    make_pipe(&told, &report, err) < 0)
@@ -247,9 +253,11 @@ static int start(struct run *r, const char *program, struct error *err)
 	if (r->pid < 0)
 		return error_set(err, ERR_IO, "fork: %s", strerror(errno));
 	if (r->pid == 0)
-		child_run(&(struct child){ program, r->p, null, out, errors, report });
+		child_run(&(struct child){ program, r->p, r->guard, null, out, errors,
+					   report });
+	r->group = r->guard ? r->guard : r->pid;
 	/* In both processes, so that neither can be too early. */
-	(void)setpgid(r->pid, r->pid);
+	(void)setpgid(r->pid, r->group);
 	fd_release(&report);
 	return read_report(told, r->p, r->pid, err);
 }
@@ -320,7 +328,7 @@ static void stop(struct run *r, enum error_code why, int64_t now)
 {
 	r->why = why;
 	r->kill_at = now + (r->p->grace_ms ? r->p->grace_ms : GRACE_MS);
-	(void)kill(-r->pid, SIGTERM);
+	(void)kill(-r->group, SIGTERM);
 }
 
 static void watch_time(struct run *r)
@@ -329,7 +337,7 @@ static void watch_time(struct run *r)
 
 	if (r->why != ERR_NONE) {
 		if (now >= r->kill_at)
-			(void)kill(-r->pid, SIGKILL);
+			(void)kill(-r->group, SIGKILL);
 	} else if ((r->p->cancelled && *r->p->cancelled) ||
 		   (r->p->stop && r->p->stop(r->p->ctx))) {
 		stop(r, ERR_CANCELLED, now);
@@ -370,17 +378,13 @@ static void finish(struct run *r)
 
 	while (is_open(r) && clock_monotonic_ms(r->clock) < until)
 		(void)take_output(r, SLICE_MS); /* none: until its time is over */
-	(void)kill(-r->pid, SIGKILL);
+	(void)kill(-r->group, SIGKILL);
 	/* On a busy machine all of that time may pass before the first look. */
 	for (int i = 0; i < DRAIN_READS && is_open(r); i++)
 		if (!take_output(r, 0))
 			break;
 	for (size_t i = 0; i < 2; i++)
 		end_stream(r, &r->streams[i]);
-	/* One that had not joined the group by then learns of it so. */
-	fd_release(&r->guarding);
-	while (r->guard && waitpid(r->guard, NULL, 0) < 0 && errno == EINTR)
-		;
 	while (waitpid(r->pid, &r->status, 0) < 0) {
 		/* ECHILD: somebody ignores SIGCHLD, and the status is lost. */
 		if (errno != EINTR) {
@@ -453,10 +457,6 @@ int process_run(const struct process *p, int *exit_status, struct error *err)
 	if (find_program(p->argv[0], p->env, &program, err) < 0 ||
 	    start(&r, program.data, err) < 0)
 		return -1;
-	if (p->guarded && start_guard(&r, err) < 0) {
-		finish(&r);
-		return -1;
-	}
 	follow(&r);
 	finish(&r);
 	if (exit_status && r.status != -1 && WIFEXITED(r.status))

@@ -25,7 +25,7 @@ def storm_of(folder, seed, with_children):
     with storm.under_load():
         for kill in range(KILLS // 2):
             # The moment is what is random: in the start, an accept, a fetch, a deploy, its end.
-            time.sleep(storm.rng.choice((0.02, 0.3, 1)) * storm.rng.random())
+            time.sleep(storm.rng.choice((0.02, 0.5, 2)) * storm.rng.random())
             if with_children and kill % 3:
                 storm.kill_child()
                 time.sleep(storm.rng.uniform(0, 0.1))
