@@ -85,6 +85,15 @@ class Storm:
         self.acknowledged, self.kills, self.errors = [], [], []
         self.over = threading.Event()
 
+    def __enter__(self):
+        self.daemon.start()
+        return self
+
+    def __exit__(self, *_):
+        """Whatever a failed test has left of it."""
+        if self.daemon.process.poll() is None:
+            self.daemon.kill()
+
     # Senders
 
     def send(self, site, change, delivery):

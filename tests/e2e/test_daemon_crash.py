@@ -4,6 +4,7 @@ import os
 import signal
 import time
 
+import pytest
 from daemon_storm import Storm, children, read_runs
 from daemon_world import CRC_DAEMON, wait_for
 
@@ -11,16 +12,23 @@ KILLS = 6
 
 
 def test_killed_at_random_moments(tmp_path, record_property):
-    storm = Storm(tmp_path, ["a", "b", "c"], CRC_DAEMON, seed=6)
-    storm.daemon.start()
-    with storm.under_load():
-        for _ in range(KILLS):
-            time.sleep(storm.rng.uniform(0.05, 1))  # the moment is what is random
-            storm.kill_all()
-            storm.daemon.start()
-    storm.settle().check()
+    with Storm(tmp_path, ["a", "b", "c"], CRC_DAEMON, seed=6) as storm:
+        with storm.under_load():
+            for _ in range(KILLS):
+                time.sleep(storm.rng.uniform(0.05, 1))  # the moment is what is random
+                storm.kill_all()
+                storm.daemon.start()
+        storm.settle().check()
     assert len(storm.acknowledged) > KILLS
     record_property("measured", storm.told())
+
+
+@pytest.fixture
+def storm(tmp_path):
+    """One site, whose deploys do not end before they may."""
+    (tmp_path / "hold-a").touch()
+    with Storm(tmp_path, ["a"], CRC_DAEMON) as made:
+        yield made
 
 
 def begun(folder, n=1):
@@ -32,10 +40,7 @@ def gone(pid):
     return not os.path.exists(f"/proc/{pid}")
 
 
-def test_killed_daemon_takes_its_deploy_along(tmp_path):
-    storm = Storm(tmp_path, ["a"], CRC_DAEMON)
-    (tmp_path / "hold-a").touch()
-    storm.daemon.start()
+def test_killed_daemon_takes_its_deploy_along(storm, tmp_path):
     change = storm.bares["a"].push()
     storm.send("a", change, "first")
     [run] = begun(tmp_path)
@@ -48,11 +53,8 @@ def test_killed_daemon_takes_its_deploy_along(tmp_path):
     assert [r.what for r in read_runs(tmp_path)] == ["begin", "begin", "end"]
 
 
-def test_killed_action_is_tried_again(tmp_path):
+def test_killed_action_is_tried_again(storm, tmp_path):
     """The newest push does not wait for that."""
-    storm = Storm(tmp_path, ["a"], CRC_DAEMON)
-    (tmp_path / "hold-a").touch()
-    storm.daemon.start()
     storm.send("a", storm.bares["a"].push(), "first")
     [run] = begun(tmp_path)
     assert children(storm.daemon.process.pid) == [run.pid], "the job became the action"
@@ -66,9 +68,9 @@ def test_killed_action_is_tried_again(tmp_path):
     storm.settle().check()
 
 
-def test_killed_job_takes_its_build_along(tmp_path):
-    storm = Storm(tmp_path, ["a"], CRC_DAEMON)
+def test_killed_job_takes_its_build_along(storm, tmp_path):
     pids = tmp_path / "builds"
+    storm.daemon.stop()
     storm.daemon.settings["sites"]["a"]["build"] = f"echo $$ >>'{pids}'; sleep 600"
     storm.daemon.start()
     storm.send("a", storm.bares["a"].push(), "first")

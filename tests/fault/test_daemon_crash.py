@@ -19,9 +19,7 @@ def program():
     return release if os.access(release, os.X_OK) else str(ROOT / "build/asan/daemon/crc-daemon")
 
 
-def storm_of(folder, seed, with_children):
-    storm = Storm(folder, SITES, program(), seed)
-    storm.daemon.start()
+def rage(storm, with_children):
     with storm.under_load():
         for kill in range(KILLS // 2):
             # The moment is what is random: in the start, an accept, a fetch, a deploy, its end.
@@ -33,17 +31,16 @@ def storm_of(folder, seed, with_children):
             if kill % 10 == 0:
                 storm.rows()
             storm.daemon.start()
-    return storm
+    storm.settle().check()
+    print(storm.told())
 
 
 def test_daemon_killed(tmp_path):
-    storm = storm_of(tmp_path, 1, with_children=False)
-    storm.settle().check()
-    print(storm.told())
+    with Storm(tmp_path, SITES, program(), seed=1) as storm:
+        rage(storm, with_children=False)
 
 
 def test_daemon_and_children_killed(tmp_path):
     """Children alone, too, right before."""
-    storm = storm_of(tmp_path, 2, with_children=True)
-    storm.settle().check()
-    print(storm.told())
+    with Storm(tmp_path, SITES, program(), seed=2) as storm:
+        rage(storm, with_children=True)
