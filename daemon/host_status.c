@@ -151,6 +151,10 @@ int host_status_check(const struct host_status_settings *s, struct error *err)
 				 "status: %s needs api, the address of its API", k->name);
 	if (s->api && !url_parse(s->api, &u))
 		return error_set(err, ERR_CONFIG, "status: api is no http(s) address");
+	if (s->api && u.scheme_len == strlen("http") && !url_is_loopback(&u))
+		return error_set(
+			err, ERR_CONFIG,
+			"status: a token must not go over an open line: api needs https");
 	if (k->needs_project && str_empty(s->project))
 		return error_set(err, ERR_CONFIG,
 				 "status: %s needs project, such as OWNER/NAME", k->name);

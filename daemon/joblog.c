@@ -154,7 +154,9 @@ static void put_event(struct joblog *l, int64_t now_ms, const char *type,
 	begin(l, &w, now_ms);
 	json_key(&w, "event");
 	if (len <= JOBLOG_EVENT_MOST) {
-		json_put_raw(&w, line);
+		/* By its length: nobody has said that a NUL follows. */
+		json_put_raw(&w, "");
+		buf_add(&l->row, line, len);
 	} else {
 		json_open(&w, '{');
 		json_member_int(&w, "v", 1);

@@ -34,13 +34,15 @@ static int send_patiently(const struct report *x, const struct http_request *req
 {
 	int64_t pause = FIRST_PAUSE_MS;
 
-	for (int i = 0; i < REPORT_TRIES; i++, pause *= 4) {
+	for (int i = 0; i < REPORT_TRIES; i++) {
 		CLEANUP(http_response) struct http_response res = HTTP_RESPONSE_INIT;
 		struct error why = ERROR_INIT;
 		int status = 0;
 
-		if (i > 0)
+		if (i > 0) {
 			clock_sleep_ms(x->clock, pause);
+			pause *= 4;
+		}
 		if (http_send(x->http, req, &res, &why) == 0)
 			status = res.status;
 		if (status >= 200 && status < 300)

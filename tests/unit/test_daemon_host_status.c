@@ -37,6 +37,9 @@ static const struct status_case {
 	  "token s3cret",
 	  "{\"state\":\"failure\",\"context\":\"crc/resume\",\"description\":\"12 files\","
 	  "\"target_url\":\"" LINK "\"}" },
+	{ "gitea", "http://127.0.0.1:3000/api/v1", "me/resume", NULL, HOST_SUCCESS,
+	  "http://127.0.0.1:3000/api/v1/repos/me/resume/statuses/" SHA, "Authorization",
+	  "token s3cret", NULL },
 	{ "bitbucket-cloud", NULL, "team/resume", NULL, HOST_SUCCESS,
 	  "https://api.bitbucket.org/2.0/repositories/team/resume/commit/" SHA
 	  "/statuses/build",
@@ -124,6 +127,7 @@ static void test_host_status__check(void **state)
 	} bad[] = {
 		{ "gitea", NULL, "me/x", "t", "needs api" },
 		{ "github", "ftp://x", "me/x", "t", "no http" },
+		{ "gitea", "http://git.example.com/api/v1", "me/x", "t", "needs https" },
 		{ "github", NULL, NULL, "t", "needs project" },
 		{ "github", NULL, "me/x", "", "needs a token" },
 		{ "azure-devops", NULL, "org/x", "t", "ORGANISATION" },
@@ -154,7 +158,7 @@ static void test_host_status__refused(void **state)
 	CLEANUP(host_status_message) struct host_status_message n;
 
 	(void)state;
-	settings_of(&cases[4], &s);
+	settings_of(&cases[5], &s);
 	assert_int_equal(host_status_request(&s, &st, &m, &err), -1);
 	assert_int_equal(err.code, ERR_CONFIG);
 	assert_true(host_status_needs_url(s.kind));

@@ -77,6 +77,8 @@ static void test_events_and_text(void **state)
 	say(l, false, "{\"v\":1,\"type\":");
 	say(l, false, "");
 	joblog_line(l, 5, false, "a\x01\xff\"b\0c", 7);
+	/* Only as much as is told. */
+	joblog_line(l, 5, false, "{\"v\":1,\"type\":\"x\"},\"line\":0", 18);
 	read_from(7, 0, 1 << 16, &out);
 	assert_string_equal(
 		out.data,
@@ -87,7 +89,8 @@ static void test_events_and_text(void **state)
 		"{\"at\":5,\"line\":\"{\\\"type\\\":\\\"no version\\\"}\",\"stream\":\"out\"}\n"
 		"{\"at\":5,\"line\":\"{\\\"v\\\":1,\\\"type\\\":\",\"stream\":\"out\"}\n"
 		"{\"at\":5,\"line\":\"\",\"stream\":\"out\"}\n"
-		"{\"at\":5,\"line\":\"a\\u0001\xef\xbf\xbd\\\"b\\u0000c\",\"stream\":\"out\"}\n");
+		"{\"at\":5,\"line\":\"a\\u0001\xef\xbf\xbd\\\"b\\u0000c\",\"stream\":\"out\"}\n"
+		"{\"at\":5,\"event\":{\"v\":1,\"type\":\"x\"}}\n");
 	chdir(folder);
 	assert_int_equal(stat("logs", &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0700);
