@@ -60,13 +60,6 @@ static void answer_with(const struct accept *x, const struct site *site, struct 
 		    site ? provider_name(site->provider) : "", results[what].name, 1);
 }
 
-/* A body whose length two parties could understand differently is refused (RFC 9112 section 6.3). */
-static bool is_framed_oddly(const struct request *r)
-{
-	return request_header(r, "Transfer-Encoding") ||
-	       request_header_count(r, "Content-Length") > 1;
-}
-
 bool accept_admits(const struct accept *x, const struct settings *s,
 		   const struct site *site, const struct request *r, long long length,
 		   struct answer *a)
@@ -78,9 +71,10 @@ bool accept_admits(const struct accept *x, const struct settings *s,
 		answer_with(x, site, a, LIMITED, "too many requests from this address");
 	else if (!site)
 		answer_with(x, NULL, a, NO_SITE, "no site of this name is configured");
-	else if (is_framed_oddly(r))
-		answer_with(x, site, a, BAD_FRAMING,
-			    "send one Content-Length and no Transfer-Encoding");
+	else if (request_is_framed_oddly(r))
+		answer_with(
+			x, site, a, BAD_FRAMING,
+			"send one Content-Length, in digits, and no Transfer-Encoding");
 	else if (length < 0)
 		answer_with(x, site, a, NO_LENGTH, "send a Content-Length");
 	else if (length > s->body_most)

@@ -1,5 +1,7 @@
 #include "daemon/request.h"
 
+#include <string.h>
+
 #include "base/str.h"
 
 const char *request_header(const struct request *r, const char *name)
@@ -18,6 +20,23 @@ size_t request_header_count(const struct request *r, const char *name)
 	for (size_t i = 0; i < r->n_headers; i++)
 		n += str_eq_nocase(r->headers[i].name, name);
 	return n;
+}
+
+/* CivetWeb's strtoll() also takes "+2", "2, 2" and "0x2". */
+static bool is_number(const char *text)
+{
+	size_t n = strspn(text, "0123456789");
+
+	return n > 0 && !text[n];
+}
+
+bool request_is_framed_oddly(const struct request *r)
+{
+	const char *length = request_header(r, "Content-Length");
+
+	return request_header(r, "Transfer-Encoding") ||
+	       request_header_count(r, "Content-Length") > 1 ||
+	       (length && !is_number(length));
 }
 
 void answer_release(struct answer *a)

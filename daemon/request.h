@@ -3,6 +3,7 @@
 #ifndef DAEMON_REQUEST_H
 #define DAEMON_REQUEST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/buf.h"
@@ -29,6 +30,9 @@ struct request {
 const char *request_header(const struct request *r, const char *name);
 /* How many headers have that name: those that decide something must come once. */
 size_t request_header_count(const struct request *r, const char *name);
+/* Whether two parties could understand the body's length differently (RFC 9112 section 6.3): then what
+ * follows on the connection may be a part of it. */
+bool request_is_framed_oddly(const struct request *r);
 
 enum { ANSWER_BODY_MOST = 8 << 20 };
 

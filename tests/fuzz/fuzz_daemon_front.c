@@ -16,7 +16,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { HEADERS_MOST = 64, INPUT_MOST = 1 << 13 };
+enum { HEADERS_MOST = 64, LINES_MOST = HEADERS_MOST + 4, INPUT_MOST = 1 << 13 };
 
 /* For what a fuzzer does not guess stand bytes: 1 for this, 2 for the signature of the body with
  * it, in hex, 3 for the page's user and password. */
@@ -74,7 +74,7 @@ static int64_t pending(void)
 
 struct input {
 	const char *all, *rest, *end;
-	char *lines[HEADERS_MOST + 4]; /* owned */
+	char *lines[LINES_MOST]; /* owned */
 	size_t n_lines;
 	struct request_header headers[HEADERS_MOST];
 	bool has_token, has_password;
@@ -127,7 +127,7 @@ static char *next_line(struct input *in)
 static void take_headers(struct input *in, struct request *r)
 {
 	r->headers = in->headers;
-	while (r->n_headers < HEADERS_MOST && in->rest < in->end) {
+	while (in->n_lines < LINES_MOST && in->rest < in->end) {
 		char *line = next_line(in);
 		char *colon = strchr(line, ':');
 

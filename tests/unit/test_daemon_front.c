@@ -234,6 +234,33 @@ static void test_front__odd_framing(void **state)
 	assert_int_equal(a.status, 411);
 }
 
+static void test_front__length_in_digits(void **state)
+{
+	struct world *w = *state;
+	static const struct {
+		const char *length;
+		int status;
+	} cases[] = {
+		{ "2", 401 },   { "002", 401 },  { "+2", 400 },  { "2, 2", 400 },
+		{ "0x2", 400 }, { "-2", 400 },   { "", 400 },    { "2 ", 400 },
+		{ "2;", 400 },  { "2\t3", 400 }, { "two", 400 },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		const struct request_header header = { "content-length",
+						       cases[i].length };
+		struct request r = { .method = "POST",
+				     .path = "/hooks/resume",
+				     .headers = &header,
+				     .n_headers = 1,
+				     .body = "{}" };
+		CLEANUP(answer) struct answer a;
+
+		if (ask(w, FRONT_ALL, &r, &a) != cases[i].status)
+			fail_msg("%s: %d", cases[i].length, a.status);
+	}
+}
+
 /* Who is let in, by door and path. */
 static void test_front__doors(void **state)
 {
@@ -380,6 +407,7 @@ int main(void)
 		TEST(test_front__nothing_follows),
 		TEST(test_front__refused),
 		TEST(test_front__odd_framing),
+		TEST(test_front__length_in_digits),
 		TEST(test_front__doors),
 		TEST(test_front__page_password),
 		TEST(test_front__limits),
