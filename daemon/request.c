@@ -22,12 +22,12 @@ size_t request_header_count(const struct request *r, const char *name)
 	return n;
 }
 
-/* CivetWeb's strtoll() also takes "+2", "2, 2" and "0x2". */
+/* CivetWeb's strtoll() also takes "+2", "2, 2" and "0x2". Blanks behind it are none of it. */
 static bool is_number(const char *text)
 {
 	size_t n = strspn(text, "0123456789");
 
-	return n > 0 && !text[n];
+	return n > 0 && !text[n + strspn(text + n, " \t")];
 }
 
 bool request_is_framed_oddly(const struct request *r)

@@ -75,7 +75,9 @@ static const char *reason_of(int status)
 		{ 411, "Length Required" },
 		{ 413, "Content Too Large" },
 		{ 429, "Too Many Requests" },
+		{ 501, "Not Implemented" },
 		{ 503, "Service Unavailable" },
+		{ 505, "HTTP Version Not Supported" },
 	};
 
 	for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {
@@ -171,13 +173,14 @@ static bool pass_over_body(struct door *door, struct mg_connection *conn,
 	struct bodies_connection c = connection_of(info);
 	CLEANUP(buf) struct buf body = BUF_INIT(DISCARD_MOST);
 
-	if (info->content_length == 0 ||
-	    (info->content_length < 0 && !request_header(r, "Transfer-Encoding")))
-		return true;
-	if (info->content_length > 0 && info->content_length <= DISCARD_MOST &&
-	    !request_header(r, "Expect") && !request_header(r, "Transfer-Encoding") &&
-	    read_in_time(door, conn, r, DISCARD_MS, &body))
-		return true;
+	if (!request_is_framed_oddly(r)) {
+		if (info->content_length <= 0)
+			return true;
+		if (info->content_length <= DISCARD_MOST &&
+		    !request_header(r, "Expect") &&
+		    read_in_time(door, conn, r, DISCARD_MS, &body))
+			return true;
+	}
 	bodies_stop_reading(&c);
 	return false;
 }
@@ -226,10 +229,14 @@ static int begin_connection(const struct mg_connection *conn, void **data)
 	return 0;
 }
 
+/* Called again by a thread that finds what we have closed. */
 static void end_connection(const struct mg_connection *conn)
 {
 	struct door *door = mg_get_user_context_data(conn);
 
+	if (!mg_get_user_connection_data(conn))
+		return;
+	mg_set_user_connection_data(conn, NULL);
 	bodies_let_go(door->bodies);
 }
 
@@ -262,8 +269,25 @@ static int begin_request(struct mg_connection *conn)
 	send_answer(conn, &r, &a, keep);
 	status = a.status;
 	atomic_fetch_sub(&s->in_flight, 1);
-	/* CivetWeb closes after a 401, and after nothing else that it can be told. */
-	return keep ? status : 401;
+	/* What has come behind this request already would be read as the next one, and answered. */
+	if (!keep)
+		mg_close_connection(conn);
+	return status;
+}
+
+/* What CivetWeb refuses by itself. Its own words would repeat a part of the request line, line ends
+ * and all. */
+static int answer_error(struct mg_connection *conn, int status, const char *why)
+{
+	const struct request none = { .method = "" };
+	CLEANUP(answer) struct answer a = ANSWER_INIT;
+
+	(void)why;
+	a.status = status;
+	buf_str(&a.body, "the request cannot be understood\n");
+	send_answer(conn, &none, &a, false);
+	mg_close_connection(conn);
+	return 0;
 }
 
 static int log_message(const struct mg_connection *conn, const char *message)
@@ -313,6 +337,8 @@ static int open_door(struct server *s, struct door *door, enum front_door kind,
 				  "no",
 				  "enable_directory_listing",
 				  "no",
+				  "decode_url",
+				  "no",
 				  "access_control_allow_methods",
 				  "",
 				  NULL };
@@ -320,6 +346,7 @@ static int open_door(struct server *s, struct door *door, enum front_door kind,
 							       begin_connection,
 						       .connection_close = end_connection,
 						       .begin_request = begin_request,
+						       .http_error = answer_error,
 						       .log_message = log_message };
 
 	join(addresses, ports);
