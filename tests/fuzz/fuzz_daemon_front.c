@@ -174,7 +174,7 @@ static void ask(enum front_door door, const struct input *in, struct request *r,
 	int64_t before = pending();
 
 	if (front_takes_body(&world.front, door, r, length, &ms, &a)) {
-		assert(ms > 0 && length >= 0 && length <= 4000);
+		assert(ms > 0 && length >= 0 && length <= 4096);
 		front_answer(&world.front, door, r, &a);
 	}
 	check(door, in, r, &a, pending() - before);

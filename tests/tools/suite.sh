@@ -14,6 +14,7 @@ suite() {
 	local all=$1 start=$EPOCHREALTIME
 	deps test
 	[ -z "$all" ] || deps all
+	[ -z "$all" ] || gitea_begin
 	lint
 	stage "build asan (gcc)" build_asan
 	stage "build clang" build_clang
@@ -36,6 +37,7 @@ slow_tiers() {
 	stage_shown "long properties" ctest run_properties
 	stage "build valgrind" build_valgrind
 	failed "build valgrind" || stage_shown "valgrind" memcheck run_valgrind
+	gitea_end
 	stage_shown "pytest: slow" pytest run_pytest_slow
 	stage "build tsan" build_tsan
 	failed "build tsan" || stage_shown "tsan" ctest run_tsan
