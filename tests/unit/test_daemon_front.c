@@ -218,7 +218,7 @@ static void test_front__odd_framing(void **state)
 			     .path = "/hooks/resume",
 			     .headers = headers,
 			     .n_headers = 3,
-			     .body = "{}" };
+			     .body = PUSH(ZERO, A) };
 	CLEANUP(answer) struct answer a = ANSWER_INIT;
 	int64_t ms;
 

@@ -153,6 +153,8 @@ static void test_report__no_commit(void **state)
 		"{\"v\":1,\"type\":\"deploy\",\"site\":\"resume\",\"job\":7,\"cause\":\"poll\","
 		"\"state\":\"failure\",\"commit\":null,\"message\":\"it is \\\"gone\\\"\","
 		"\"url\":null}");
+	assert_counted(w, "failed", 0);
+	assert_string_equal(w->said, "");
 }
 
 static void test_report__tries(void **state)
