@@ -270,6 +270,19 @@ def test_refused_requests_keep_the_connection(daemon, name, status):
             assert answer[1]["connection"] == "keep-alive"
 
 
+def test_closed_connections_are_counted_once(daemon):
+    """Threads that are in use are counted: a count that is wrong would end kept connections early."""
+    for _ in range(40):
+        with Wire(daemon) as wire:
+            wire.write(get("/healthz", "Connection: close, keep-alive"))
+            check_after(wire, wire.answer())
+    with Wire(daemon) as wire:
+        began = time.monotonic()
+        while time.monotonic() - began < 1.5:
+            wire.write(HONEST)
+            assert wire.answer()[1]["connection"] == "keep-alive"
+
+
 def signed_post(daemon, *headers, padding=0, site="resume"):
     """(the request's head, its body) of a push that is accepted."""
     body = push_body(*daemon.bare.push({"a": str(time.monotonic_ns())})) + b" " * padding
