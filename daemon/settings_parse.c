@@ -93,8 +93,8 @@ static int read_kind(struct reader *r, const struct field *f, void *owner,
 		     const struct yaml_node *node)
 {
 	static const char *const names[] = {
-		"github",          "gitlab",           "gitea", "forgejo",
-		"bitbucket-cloud", "bitbucket-server", "azure"
+		"github",          "gitlab",           "gitea",        "forgejo",
+		"bitbucket-cloud", "bitbucket-server", "azure-devops",
 	};
 	const char *text = field_scalar(r, f->key, node);
 	const struct host_status_kind *kind = text ? host_status_find(text) : NULL;

@@ -483,6 +483,8 @@ static void test_settings__hosts_of_a_site(void **state)
 		  "other" },
 		{ SITE "    status: { kind: githup }\n",
 		  "6:21: kind \"githup\": did you mean \"github\"?" },
+		{ SITE "    status: { kind: azure-devop }\n",
+		  "6:21: kind \"azure-devop\": did you mean \"azure-devops\"?" },
 		{ SITE "    status: { project: a/b }\n",
 		  "6:13: \"status\" lacks \"kind\"" },
 		{ SITE "    notify: { secret: hook }\n",
