@@ -84,9 +84,17 @@ class Screen:
         return (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
 
 
+def wait_for_the_end():
+    print("\n   Ctrl-C ends the demo.", flush=True)
+    with contextlib.suppress(KeyboardInterrupt):
+        while True:
+            signal.pause()
+    print()
+
+
 class Demo:
     def __init__(self, folder, cloud):
-        self.screen, self.cloud = Screen(), cloud
+        self.screen, self.cloud, self.folder = Screen(), cloud, folder
         self.repository, self.home = folder / "resume", folder / "home"
         self.home.mkdir(exist_ok=True)
         self.stack = self.bucket = self.distribution = None
@@ -339,9 +347,9 @@ class Demo:
         check(len(writes) == 1 and writes[0].endswith("/.crc/state.json"), f"it wrote {writes}")
         screen.checked("only the commit was recorded, so that the order of commits stays known")
 
-    def stay(self, environment):
+    def stay(self):
         """Leaves the site to look at, until Ctrl-C."""
-        screen = self.screen
+        screen, environment = self.screen, self.folder / "environment"
         lines = {**self.cloud.env(), "PATH": f"{PROGRAM.parent}:{os.environ.get('PATH', '')}"}
         environment.write_text("".join(
             f"export {name}={shlex.quote(value)}\n" for name, value in lines.items()))
@@ -352,15 +360,14 @@ class Demo:
         print(f"{'':17}cd {shlex.quote(str(self.repository))}")
         print(f"{'':17}(edit website/index.html, or backend/counter/app.py)")
         print(f"{'':17}git commit -am 'my edit' && crc-action")
-        print("\n   Ctrl-C ends the demo.", flush=True)
-        with contextlib.suppress(KeyboardInterrupt):
-            while True:
-                signal.pause()
-        print()
+        wait_for_the_end()
+
+    def stop(self):
+        """Nothing of it runs on."""
 
 
-def arguments():
-    parser = argparse.ArgumentParser(prog="./dev demo", description=__doc__.split("\n")[0])
+def arguments(program, about):
+    parser = argparse.ArgumentParser(prog=program, description=about.split("\n\n")[0])
     parser.add_argument("--once", action="store_true", help="end when everything was shown")
     parser.add_argument("--keep", metavar="DIR", type=Path,
                         help="work in this new folder and leave it there")
@@ -379,18 +386,18 @@ def end(*_):
     raise KeyboardInterrupt
 
 
-def main():
-    options = arguments()
+def play(make, options):
+    """Runs the demo that make(folder, cloud) gives; the exit status."""
     signal.signal(signal.SIGTERM, end)    # what was made is taken away again
     once = options.once or not (sys.stdin.isatty() or sys.stdout.isatty())
     try:
         with contextlib.ExitStack() as stack:
             folder = work_folder(options.keep, stack)
-            cloud = stack.enter_context(LocalCloud(folder / "cloud"))
-            demo = Demo(folder, cloud)
+            demo = make(folder, stack.enter_context(LocalCloud(folder / "cloud")))
+            stack.callback(demo.stop)
             demo.run()
             if not once:
-                demo.stay(folder / "environment")
+                demo.stay()
             if options.keep:
                 print(f"\n   {folder} is left as it is.")
     except Wrong as wrong:
@@ -403,4 +410,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(play(Demo, arguments("./dev demo", __doc__)))

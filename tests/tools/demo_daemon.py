@@ -5,27 +5,20 @@ cloud: `git push` puts a change at the edge.
 What is claimed is looked up first, as in demo.py.
 """
 
-import argparse
 import base64
-import contextlib
 import json
 import os
 import re
 import secrets
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
 import time
 import urllib.request
 from pathlib import Path
 
-from demo import ROOT, Screen, Wrong, check, end, work_folder
-
-sys.path.insert(0, str(ROOT / "tests"))
-
-from cloud.client import LocalCloud  # noqa: E402
+from demo import ROOT, Screen, arguments, check, play, wait_for_the_end
 
 PROGRAM = Path(os.environ.get("CRC_DAEMON", ROOT / "build" / "crc-daemon"))
 ACTION = Path(os.environ.get("CRC_ACTION", ROOT / "build" / "crc-action"))
@@ -181,11 +174,7 @@ class Demo:
         screen.row("change it", f"cd {shlex.quote(str(self.work))}")
         print(f"{'':17}(edit website/index.html)")
         print(f"{'':17}git commit -am 'my edit' && git push origin main")
-        print("\n   Ctrl-C ends the demo.", flush=True)
-        with contextlib.suppress(KeyboardInterrupt):
-            while True:
-                signal.pause()
-        print()
+        wait_for_the_end()
 
     def stop(self):
         if not self.process:
@@ -200,36 +189,5 @@ class Demo:
               f"{self.log.read_text()}")
 
 
-def arguments():
-    parser = argparse.ArgumentParser(prog="./dev demo --daemon",
-                                     description=__doc__.split("\n\n")[0])
-    parser.add_argument("--once", action="store_true", help="end when everything was shown")
-    parser.add_argument("--keep", metavar="DIR", type=Path,
-                        help="work in this new folder and leave it there")
-    return parser.parse_args()
-
-
-def main():
-    options = arguments()
-    signal.signal(signal.SIGTERM, end)    # what was made is taken away again
-    once = options.once or not (sys.stdin.isatty() or sys.stdout.isatty())
-    try:
-        with contextlib.ExitStack() as stack:
-            folder = work_folder(options.keep, stack)
-            cloud = stack.enter_context(LocalCloud(folder / "cloud"))
-            demo = Demo(folder, cloud)
-            stack.callback(demo.stop)
-            demo.run()
-            if not once:
-                demo.stay()
-    except Wrong as wrong:
-        sys.stdout.flush()
-        print(f"demo: {wrong}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(play(Demo, arguments("./dev demo --daemon", __doc__)))
