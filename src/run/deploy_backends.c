@@ -28,7 +28,7 @@ static bool site_takes(const struct site *s, const char *backend, const char *na
 	return is_output(&s->bucket, backend, name) || is_output(&s->url, backend, name);
 }
 
-static bool backend_takes(const struct backend *b, const char *backend, const char *name)
+bool deploy_takes(const struct backend *b, const char *backend, const char *name)
 {
 	for (size_t i = 0; i < b->parameters.len; i++)
 		if (is_output(&b->parameters.items[i].value, backend, name))
@@ -51,7 +51,7 @@ static bool is_needed(const struct deploy *d, const struct backend *b)
 
 	for (size_t i = 0; i < all->len; i++)
 		if (is_wanted(d->options, &all->items[i]) &&
-		    backend_takes(&all->items[i], b->name, NULL))
+		    deploy_takes(&all->items[i], b->name, NULL))
 			return true;
 	for (size_t i = 0; i < d->n_records; i++)
 		if (is_output(&d->records[i].site->bucket, b->name, NULL))
@@ -121,8 +121,8 @@ static void find_leading(const struct deploy *d, const size_t *order, bool *lead
 		leads[order[i]] = is_place(d, b);
 		for (size_t k = i + 1; k < all->len; k++)
 			leads[order[i]] |= leads[order[k]] &&
-					   backend_takes(&all->items[order[k]], b->name,
-							 NULL);
+					   deploy_takes(&all->items[order[k]], b->name,
+							NULL);
 	}
 }
 
@@ -198,7 +198,7 @@ static bool is_taken(const struct deploy *d, const struct value *v)
 			return true;
 	for (size_t i = 0; i < d->n_backends; i++)
 		if (d->backends[i].wanted &&
-		    backend_takes(d->backends[i].backend, v->backend, v->text))
+		    deploy_takes(d->backends[i].backend, v->backend, v->text))
 			return true;
 	return false;
 }
@@ -271,6 +271,9 @@ static int check_known(const struct deploy *d, const struct plan *plan,
 	for (size_t i = 0; i < d->n_backends; i++)
 		if (str_eq(d->backends[i].backend->name, v->backend))
 			work = &d->backends[i];
+	/* It is there, and has been judged. */
+	if (work && work->hidden)
+		return 0;
 	/* One with hidden parameters has a step in every plan. */
 	for (size_t i = 0; !(work && work->deployed) && i < plan->backends.len; i++)
 		if (str_eq(plan->backends.items[i].backend->name, v->backend) &&
@@ -438,7 +441,7 @@ static void list_takers(const struct deploy *d, const char *backend, const char 
 	for (size_t i = 0; i < d->n_backends; i++) {
 		const struct backend_work *other = &d->backends[i];
 
-		if (other->wanted && backend_takes(other->backend, backend, name))
+		if (other->wanted && deploy_takes(other->backend, backend, name))
 			buf_printf(out, "%sbackend %s", out->len ? ", " : "",
 				   other->backend->name);
 	}

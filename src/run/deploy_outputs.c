@@ -147,14 +147,27 @@ int deploy_take_outputs(struct deploy *d, struct error *err)
 	return deploy_resolve_outputs(d, err);
 }
 
+/* Finds the backends whose deploy may make outputs others that will not do: their own, or those of
+ * backends that take theirs. These are behind them. */
+static void find_menders(const struct deploy *d, bool *mends)
+{
+	for (size_t i = d->n_backends; i-- > 0;) {
+		mends[i] = d->backends[i].hidden;
+		for (size_t k = i + 1; k < d->n_backends; k++)
+			mends[i] |= mends[k] &&
+				    deploy_takes(d->backends[k].backend,
+						 d->backends[i].backend->name, NULL);
+	}
+}
+
 int deploy_judge_outputs(const struct deploy *d, const struct plan *plan,
 			 struct error *err)
 {
+	bool *menders = xcalloc(d->n_backends + 1, sizeof(*menders));
 	bool deploys = false;
 	bool mends = false;
 
-	if (!d->bad_outputs.code)
-		return 0;
+	find_menders(d, menders);
 	for (size_t i = 0; i < plan->backends.len; i++) {
 		const struct plan_backend *b = &plan->backends.items[i];
 		const struct backend_work *work = deploy_backend_of(d, b);
@@ -162,10 +175,11 @@ int deploy_judge_outputs(const struct deploy *d, const struct plan *plan,
 		if (work->deployed)
 			continue;
 		deploys |= b->verdict == BACKEND_DEPLOY;
-		mends |= work->hidden &&
+		mends |= menders[work - d->backends] &&
 			 (b->verdict == BACKEND_DEPLOY || b->verdict == BACKEND_LATER);
 	}
-	if (deploys && mends)
+	free(menders);
+	if (!d->bad_outputs.code || (deploys && mends))
 		return 0;
 	*err = d->bad_outputs;
 	return -1;

@@ -36,6 +36,8 @@ int deploy_open_backends(struct deploy *d, struct error *err);
  * with the nearest that it does. */
 int deploy_check_declared(const struct deploy *d, struct error *err);
 bool deploy_has_wanted_backends(const struct deploy *d);
+/* Whether a parameter of it is an output of another: the one that is named, or any (NULL). */
+bool deploy_takes(const struct backend *b, const char *backend, const char *name);
 void deploy_forget_backends(struct deploy *d);
 /* Puts the outputs that were read into the configuration. ERR_CONFIG: one is not what it
  * should be. */

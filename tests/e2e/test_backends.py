@@ -490,6 +490,39 @@ def test_outputs_that_will_not_do_are_mended(api, bad, words):
     assert api.page() == "one" and list(api.world.keys(bucket=other)) == ["a.html"]
 
 
+PASSING = """\
+Parameters:
+  Place: {Type: String}
+Resources:
+  Logs: {Type: AWS::Logs::LogGroup}
+Outputs:
+  Bucket: {Value: !Ref Place}
+"""
+
+
+def passing(api, bucket, page="one"):
+    """The site's bucket is an output that one backend takes from another."""
+    config = api.config().replace(f"bucket: {api.world.bucket}\n", "bucket: !output end.Bucket\n")
+    api.commit(page=page, **{
+        "crc.yml": f"{config}  end:\n    path: end\n    stack: {api.name}-end\n"
+        "    parameters: {Place: !output api.Bucket}\n", "end/template.yaml": PASSING,
+        "api/template.yaml": PLACE.format(bucket=bucket, other="x", url="x")})
+
+
+def test_an_output_that_will_not_do_is_mended_where_it_comes_from(api):
+    passing(api, "Not_A_Bucket")
+    run = api.run(status=2, timeout=60)
+    assert "the output end.Bucket is \"Not_A_Bucket\"" in run.result["error"]
+    passing(api, "Another_Bucket_Not")
+    run = api.run(status=2, timeout=60)
+    assert "the output end.Bucket is \"Another_Bucket_Not\"" in run.result["error"]
+    assert run.operations.count("ExecuteChangeSet") == 2
+    assert "CreateChangeSet" not in api.run(status=2).operations    # nobody can mend it
+    passing(api, api.world.bucket, page="two")
+    api.run()
+    assert api.page() == "two"
+
+
 @pytest.mark.parametrize("only", [(), ("--site", "second")])
 def test_a_distribution_by_id_and_by_output(api, only):
     """Two sites on one distribution: what the other holds counts, whichever way it is written."""
