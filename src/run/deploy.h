@@ -70,7 +70,9 @@ struct deploy_site {
 	struct neighbour *neighbours;
 	size_t n_neighbours;
 	bool superseded;
-	bool waits; /* for outputs of backends that have not deployed yet */
+	bool waits;          /* for outputs of backends that have not deployed yet */
+	struct error lost;   /* what an output says of its place is not there */
+	const char *lost_by; /* the backend that it is of */
 	const char *order_why;
 	struct arena read_arena; /* what one reading found */
 };

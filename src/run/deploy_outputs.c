@@ -119,6 +119,16 @@ static int hide(struct deploy *d, size_t i, struct error *err)
 	return deploy_resolve_outputs(d, err);
 }
 
+/* An output of it names what is not there. */
+static bool has_lost(const struct deploy *d, size_t backend)
+{
+	for (size_t i = 0; i < d->n_sites; i++)
+		if (d->sites[i].lost.code &&
+		    str_eq(d->sites[i].lost_by, d->backends[backend].backend->name))
+			return true;
+	return false;
+}
+
 /* Hides each backend without whose outputs all would be well; all of them, if it takes more than
  * one. */
 static void hide_suspects(struct deploy *d)
@@ -130,17 +140,19 @@ static void hide_suspects(struct deploy *d)
 	for (size_t i = 0; i < d->n_backends; i++) {
 		suspects[i] = hide(d, i, &ignored) == 0;
 		any |= suspects[i];
-		d->backends[i].hidden = false;
+		d->backends[i].hidden = has_lost(d, i);
 	}
 	for (size_t i = 0; i < d->n_backends; i++)
-		d->backends[i].hidden = !any || suspects[i];
+		d->backends[i].hidden |= !any || suspects[i];
 }
 
 int deploy_take_outputs(struct deploy *d, struct error *err)
 {
 	for (size_t i = 0; i < d->n_backends; i++)
-		d->backends[i].hidden = false;
+		d->backends[i].hidden = has_lost(d, i);
 	error_clear(&d->bad_outputs);
+	for (size_t i = 0; i < d->n_sites && !d->bad_outputs.code; i++)
+		d->bad_outputs = d->sites[i].lost;
 	if (deploy_resolve_outputs(d, &d->bad_outputs) == 0)
 		return 0;
 	hide_suspects(d);

@@ -29,6 +29,7 @@ void deploy_forget_reading(struct deploy_site *s)
 	live_list_release(&s->live);
 	s->live_is_complete = false;
 	s->superseded = false;
+	error_clear(&s->lost);
 	arena_release(&s->read_arena);
 }
 
@@ -147,13 +148,35 @@ static size_t fill_calls(const struct deploy *d, enum reading reading,
 	return n;
 }
 
+/* What an output names may have been removed behind the stack's back, or never have been there.
+ * The deploy that is to come may mend that, as it does with values that will not do. */
+static int lose(struct deploy_site *s, const struct value *v, const char *key,
+		struct error *err)
+{
+	bool gone = str_eq(err->service_code, "NoSuchBucket") ||
+		    str_eq(err->service_code, "NoSuchDistribution");
+
+	if (!gone || v->kind != VALUE_OUTPUT)
+		return -1;
+	error_wrap(err, "site %s: its %s is the output %s of backend %s", s->site->name,
+		   key, v->text, v->backend);
+	s->lost = *err;
+	s->lost_by = v->backend;
+	error_clear(err);
+	return 0;
+}
+
 static int take_site(struct deploy *d, struct deploy_site *s, struct aws_call **calls,
 		     struct error *err)
 {
-	if (claim_read_result((*calls)++, &s->read, err) < 0)
+	const struct value *distributions = s->site->distributions.items;
+
+	if (claim_read_result((*calls)++, &s->read, err) < 0 &&
+	    lose(s, &s->site->bucket, "bucket", err) < 0)
 		return -1;
 	for (size_t i = 0; i < s->n_viewers; i++)
-		if (take_distribution(d, s, i, (*calls)++, err) < 0)
+		if (take_distribution(d, s, i, (*calls)++, err) < 0 &&
+		    lose(s, &distributions[i], "distribution", err) < 0)
 			return -1;
 	return 0;
 }
@@ -214,18 +237,25 @@ static void settle_site(struct deploy *d, struct deploy_site *s)
 	if (!s->waits)
 		return;
 	s->bucket = NULL;
-	for (size_t i = 0; i < s->n_viewers; i++)
+	for (size_t i = 0; i < s->n_viewers; i++) {
+		viewer_release(&s->viewers[i]);
 		viewer_init_unknown(
 			&s->viewers[i],
 			value_label(&s->site->distributions.items[i], &d->arena),
 			s->site->prefix, s->site->query_strings, &s->read_arena);
+	}
 }
 
 /* What backends alone take was read last. Sites were read where outputs said then. */
 static int resolve_again(struct deploy *d, struct error *err)
 {
 	d->places_moved = deploy_places_moved(d);
-	return deploy_take_outputs(d, err);
+	if (deploy_take_outputs(d, err) < 0)
+		return -1;
+	for (size_t i = 0; i < d->n_sites; i++)
+		if (d->sites[i].lost.code)
+			settle_site(d, &d->sites[i]);
+	return 0;
 }
 
 static int read_once(struct deploy *d, struct error *err)

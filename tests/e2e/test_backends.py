@@ -523,6 +523,31 @@ def test_an_output_that_will_not_do_is_mended_where_it_comes_from(api):
     assert api.page() == "two"
 
 
+@pytest.mark.parametrize("gone", ["bucket", "distribution"])
+def test_an_output_that_names_nothing_is_mended(api, gone):
+    """Somebody has removed what a stack made; the commit that makes another deploys."""
+    world = api.world
+    config = api.config().replace(f"bucket: {world.bucket}\n", "bucket: !output end.Bucket\n").replace(
+        f"distribution: {world.distribution}\n", "distribution: !output end.Url\n")
+    files = {"end/template.yaml": PASSING + "  Url: {Value: !Ref Front}\n"}
+    files["end/template.yaml"] = files["end/template.yaml"].replace(
+        "{Type: String}", "{Type: String}\n  Front: {Type: String}")
+    files["crc.yml"] = (f"{config}  end:\n    path: end\n    stack: {api.name}-end\n"
+                        "    parameters: {Place: !output api.Bucket, Front: !output api.Url}\n")
+    good = {"bucket": world.bucket, "url": world.distribution, "other": "x"}
+    bad = {"bucket": "nobody-has-this-one"} if gone == "bucket" else {"url": "E0NOBODYHASIT"}
+    for executed in (2, 0):    # they are deployed, and then unchanged
+        api.commit(**files, **{"api/template.yaml": PLACE.format(**{**good, **bad})})
+        run = api.run(status=1, timeout=60)
+        assert "of backend end: " in run.result["error"] and "not exist" in run.result["error"]
+        assert run.operations.count("ExecuteChangeSet") == executed
+    api.commit(page="two", **files, **{"api/template.yaml": PLACE.format(**good)})
+    assert "(known after deploy)" in world.run_bare("--dry-run").out
+    api.run()
+    assert api.page() == "two"
+    assert api.run().verdict == "nothing-to-do"
+
+
 @pytest.mark.parametrize("only", [(), ("--site", "second")])
 def test_a_distribution_by_id_and_by_output(api, only):
     """Two sites on one distribution: what the other holds counts, whichever way it is written."""
