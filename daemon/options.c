@@ -24,7 +24,7 @@ struct row {
 
 static const struct row rows[] = {
 	{ "config", TEXT, AT(config), "FILE", 0, 0, NULL,
-	  "what to do (default " OPTIONS_CONFIG ")" },
+	  "what is received and deployed (default " OPTIONS_CONFIG ")" },
 	{ "check-config", FLAG, AT(check_config), NULL, 0, 0, "serve",
 	  "say whether the file and the secrets it names are right, and end" },
 	{ "json", FLAG, AT(json), NULL, 0, 0, "list", "JSON, one object a line" },
