@@ -98,7 +98,9 @@ struct queue_put {
 enum queue_put_result {
 	QUEUE_QUEUED,
 	QUEUE_COALESCED, /* queued; a pending job was superseded by it */
-	QUEUE_DUPLICATE  /* the site has had this delivery, by its name or its digest */
+	/* The site has had this delivery: its name and its digest, or one of them for the commit
+	 * that the newest job asks for. */
+	QUEUE_DUPLICATE
 };
 
 /* 0 only once the job is on the disk. ERR_USAGE: a name or a commit that cannot be one. A put

@@ -25,6 +25,15 @@ static const struct {
 	[SQL_REMEMBER] = { "INSERT INTO crc_delivery (site, delivery, digest, at_ms)"
 			   " VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
 			   0 },
+	/* How often a delivery's name is known, its digest, and whether the site's newest job
+	 * asks for the same commit. */
+	[SQL_KNOWN] = { "SELECT (SELECT count(*) FROM crc_delivery WHERE site = $1"
+			" AND delivery = $2 AND delivery <> ''),"
+			" (SELECT count(*) FROM crc_delivery WHERE site = $1"
+			" AND digest = $3),"
+			" (SELECT count(*) FROM crc_job WHERE head = $4 AND id ="
+			" (SELECT max(id) FROM crc_job WHERE site = $1))",
+			0 },
 	[SQL_SUPERSEDE_PENDING] = { "UPDATE crc_job SET state = 3, ended_ms = $1,"
 				    " message = CASE message WHEN '' THEN"
 				    " 'a newer one took its place' ELSE message END"

@@ -9,19 +9,60 @@ int queue_lock_site(struct queue_db *db, const char *site, struct error *err)
 }
 
 /* 1: remembered; 0: known already. */
-static int remember(struct queue_db *db, const struct queue_put *put, struct error *err)
+static int remember(struct queue_db *db, const struct queue_put *put,
+		    const char *delivery, const unsigned char *digest, struct error *err)
 {
 	struct queue_call insert = {
 		.statement = SQL_REMEMBER,
-		.values = { queue_text(put->site), queue_text(put->delivery),
-			    queue_bytes(put->digest, 32), queue_int(put->now_ms) }
+		.values = { queue_text(put->site), queue_text(delivery),
+			    queue_bytes(digest, 32), queue_int(put->now_ms) }
 	};
 
-	if (!*put->delivery && !put->digest)
+	if (!*delivery && !digest)
 		return 1;
 	if (queue_run(db, &insert, err) < 0)
 		return -1;
 	return insert.rows > 0;
+}
+
+struct known {
+	bool name, digest;
+	bool is_newest; /* the site's newest job asks for the same commit */
+};
+
+static void row_known(void *ctx, const char *const *cells)
+{
+	*(struct known *)ctx = (struct known){
+		.name = queue_cell_number(cells[0]) > 0,
+		.digest = queue_cell_number(cells[1]) > 0,
+		.is_newest = queue_cell_number(cells[2]) > 0,
+	};
+}
+
+/* Of a delivery of which something is known: 1 when it is a push all the same. A branch that is moved
+ * to a commit, back, and there again is told by the same bytes each time by hosts that put no
+ * time into them, and names are not signed: one of the two alone counts only as long as nothing
+ * else has been asked for since. At worst the branch's tip is deployed once more. */
+static int remember_rest(struct queue_db *db, const struct queue_put *put,
+			 struct error *err)
+{
+	struct known known = { .name = false };
+	struct queue_call look = {
+		.statement = SQL_KNOWN,
+		.values = { queue_text(put->site), queue_text(put->delivery),
+			    queue_bytes(put->digest, 32), queue_text(put->commit) },
+		.row = row_known,
+		.ctx = &known,
+	};
+
+	if (queue_run(db, &look, err) < 0)
+		return -1;
+	if (!put->digest || (known.name && known.digest) || known.is_newest)
+		return 0;
+	if (remember(db, put, known.name ? "" : put->delivery,
+		     known.digest ? NULL : put->digest, err) < 0)
+		return -1;
+	return 1;
 }
 
 static int insert_job(struct queue_db *db, struct put_work *w, struct error *err)
@@ -51,7 +92,9 @@ int queue_put_work(struct queue_db *db, void *ctx, struct error *err)
 	w->result = QUEUE_QUEUED;
 	if (queue_lock_site(db, w->put->site, err) < 0)
 		return -1;
-	fresh = remember(db, w->put, err);
+	fresh = remember(db, w->put, w->put->delivery, w->put->digest, err);
+	if (fresh == 0 && !w->note)
+		fresh = remember_rest(db, w->put, err);
 	if (fresh < 0)
 		return -1;
 	if (!fresh)

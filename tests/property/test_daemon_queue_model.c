@@ -72,20 +72,47 @@ static void supersede(struct model *m, struct job *job)
 	job->lease_ms = 0;
 }
 
-/* What the rules say of a put. */
-static enum queue_put_result model_put(struct model *m, const struct seen *s, bool note,
-				       struct job *job)
+static bool is_newest(struct model *m, const struct job *job)
 {
-	struct job *pending = find(m, sites[s->site], JOB_PENDING);
+	for (size_t i = m->jobs.len; i-- > 0;)
+		if (!strcmp(m->jobs.items[i].site, job->site))
+			return !strcmp(m->jobs.items[i].commit, job->commit);
+	return false;
+}
+
+/* Whether the rules say that a delivery was here before; *s keeps what is new of it. */
+static bool is_replay(struct model *m, struct seen *s, bool note, const struct job *job)
+{
+	bool name = false;
+	bool digest = false;
 
 	for (size_t i = 0; i < m->deliveries.len; i++) {
 		const struct seen *d = &m->deliveries.items[i];
 
-		if (d->site == s->site &&
-		    ((*s->delivery && !strcmp(d->delivery, s->delivery)) ||
-		     (s->digest && d->digest == s->digest)))
-			return QUEUE_DUPLICATE;
+		if (d->site != s->site)
+			continue;
+		name |= *s->delivery && !strcmp(d->delivery, s->delivery);
+		digest |= s->digest && d->digest == s->digest;
 	}
+	if (name || digest) {
+		if (note || !s->digest || (name && digest) || is_newest(m, job))
+			return true;
+		if (name)
+			s->delivery[0] = '\0';
+		else
+			s->digest = 0;
+	}
+	return false;
+}
+
+/* What the rules say of a put. */
+static enum queue_put_result model_put(struct model *m, struct seen *s, bool note,
+				       struct job *job)
+{
+	struct job *pending = find(m, sites[s->site], JOB_PENDING);
+
+	if (is_replay(m, s, note, job))
+		return QUEUE_DUPLICATE;
 	if (*s->delivery || s->digest)
 		seen_list_push(&m->deliveries, *s);
 	if (note)

@@ -169,6 +169,42 @@ static void test_put__replays_make_nothing(void **state)
 	}
 }
 
+/* A branch that goes to a commit, back, and there again: Bitbucket's and a script's bodies hold no time,
+ * so the third push is told by the bytes of the first. */
+static void test_put__the_same_bytes_later_are_a_push(void **state)
+{
+	static const unsigned char there[32] = { 1, 0, 2 };
+	static const unsigned char back[32] = { 1, 0, 3 };
+	static const unsigned char other[32] = { 1, 0, 4 };
+	static const struct {
+		const char *name, *delivery, *commit;
+		const unsigned char *digest;
+		enum queue_put_result result;
+	} cases[] = {
+		{ "there", "1", "b", there, QUEUE_QUEUED },
+		{ "back", "2", "a", back, QUEUE_COALESCED },
+		{ "the host tries the first again", "1", "b", there, QUEUE_DUPLICATE },
+		{ "there again", "3", "b", there, QUEUE_COALESCED },
+		{ "the host tries that again", "3", "b", there, QUEUE_DUPLICATE },
+		{ "back again, without a name", "", "a", back, QUEUE_COALESCED },
+		{ "the third once more", "3", "b", there, QUEUE_DUPLICATE },
+		{ "other bytes by a used name", "2", "c", other, QUEUE_COALESCED },
+		{ "these again", "2", "c", other, QUEUE_DUPLICATE },
+	};
+	struct queue_fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct queue_put p = { .site = "one",
+				       .delivery = cases[i].delivery,
+				       .commit = cases[i].commit,
+				       .digest = cases[i].digest,
+				       .now_ms = 1 };
+
+		if (put_as(f, p) != cases[i].result)
+			fail_msg("%s", cases[i].name);
+	}
+}
+
 static void test_put__refuses_what_cannot_be(void **state)
 {
 	static const char long_name[] =
@@ -956,6 +992,7 @@ int main(void)
 	struct CMUnitTest rules[] = {
 		FILE_TEST(test_put__what_is_told_is_kept),
 		FILE_TEST(test_put__replays_make_nothing),
+		FILE_TEST(test_put__the_same_bytes_later_are_a_push),
 		FILE_TEST(test_put__refuses_what_cannot_be),
 		FILE_TEST(test_note__is_remembered),
 		FILE_TEST(test_put__the_newest_wins),
