@@ -75,6 +75,7 @@ static int claim(struct slot *slot, int64_t *wait_ms)
 	struct worker *w = slot->worker;
 	__attribute__((cleanup(settings_dropp))) struct settings *s = settings_now(
 		w->needs.settings);
+	int64_t asked = worker_now(w); /* the lease runs from before the answer */
 	int64_t now = worker_wall(w);
 	const struct queue_claim c = { .sites = s->names,
 				       .now_ms = now,
@@ -96,7 +97,7 @@ static int claim(struct slot *slot, int64_t *wait_ms)
 	slot->job = job;
 	slot->busy = true;
 	slot->stop = STOP_NONE;
-	slot->renewed_ms = worker_now(w);
+	slot->renewed_ms = asked;
 	/* There may be more. */
 	pthread_cond_signal(&w->changed);
 	pthread_mutex_unlock(&w->mutex);
@@ -189,9 +190,8 @@ static void renew(struct worker *w, struct slot *slot)
 	}
 	log_write(w->needs.log, LOG_WARN, "job %lld of %s: the lease: %s",
 		  (long long)job.id, job.site, err.msg);
-	/* Out of touch for as long as that, it may be somebody else's. */
-	if (err.code == ERR_CONDITION ||
-	    worker_now(w) - slot->renewed_ms > w->times.lease)
+	/* A queue that does not answer is for who runs the child to judge (must_stop()). */
+	if (err.code == ERR_CONDITION)
 		stop_slot(slot, STOP_LEASE);
 }
 

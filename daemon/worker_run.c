@@ -111,14 +111,26 @@ static void take_line(void *ctx, enum process_stream stream, const char *line, s
 		take_event(r, line, len);
 }
 
+/* Asked all the time while the child runs, unlike the keeper, who may be held up by a queue that does not
+ * answer. By the end of the lease, when somebody else may begin, the child must be gone: it gets the last
+ * quarter of it to end. */
 static bool must_stop(void *ctx)
 {
 	struct run *r = ctx;
+	struct worker *w = r->w;
+	struct slot *slot = r->slot;
 	bool stop;
 
-	pthread_mutex_lock(&r->w->mutex);
-	stop = r->slot->stop != STOP_NONE;
-	pthread_mutex_unlock(&r->w->mutex);
+	pthread_mutex_lock(&w->mutex);
+	if (slot->stop == STOP_NONE &&
+	    worker_now(w) - slot->renewed_ms >= w->times.lease - w->times.lease / 4) {
+		slot->stop = STOP_LEASE;
+		log_write(w->needs.log, LOG_ERROR,
+			  "job %lld of %s: the lease ends and cannot be renewed",
+			  (long long)r->job->id, r->job->site);
+	}
+	stop = slot->stop != STOP_NONE;
+	pthread_mutex_unlock(&w->mutex);
 	return stop;
 }
 

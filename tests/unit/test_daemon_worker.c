@@ -451,6 +451,31 @@ static void test_a_lost_lease_ends_the_child(void **state)
 	assert_int_equal(job.fence, other.fence);
 }
 
+/* The keeper hangs in a queue that does not answer: here it does not even ask. */
+static void test_a_child_is_gone_before_its_lease_ends(void **state)
+{
+	static const struct worker_times times = {
+		.lease = 2000, .renew = 600000, .look = 20, .tip = 5000
+	};
+	struct job other = { .site = "" };
+	struct job job = { .site = "" };
+
+	(void)state;
+	configure("poll: 0s", "workers: 1");
+	put_file("mode", "trap 'echo >$dir/ended; exit 4' TERM; echo >$dir/runs; "
+			 "sleep 10 & wait; echo >$dir/ended");
+	start(&times);
+	put("a", CAUSE_PUSH, ONE);
+	wait_for_file("runs", "\n");
+	assert_true(newest("a", &job));
+	wait_for_file("ended", "\n");
+	assert_true(wall() < job.lease_ms);
+	assert_false(can_be_taken(wall(), &other));
+	stop();
+	assert_true(newest("a", &job));
+	assert_int_equal(job.state, JOB_RUNNING);
+}
+
 static void test_sites_side_by_side(void **state)
 {
 	(void)state;
@@ -549,6 +574,7 @@ int main(void)
 		TEST(test_a_drain_lets_go_on_what_ends_in_time),
 		TEST(test_a_silent_child_keeps_its_lease),
 		TEST(test_a_lost_lease_ends_the_child),
+		TEST(test_a_child_is_gone_before_its_lease_ends),
 		TEST(test_sites_side_by_side),
 		TEST(test_newest_wins),
 		TEST(test_polls),
