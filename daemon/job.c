@@ -153,7 +153,9 @@ static void tell_phase(const char *phase)
 	event_end(&w);
 }
 
-static void tell_commit(const struct oid *commit, const struct repo_commit *c)
+/* tip: the branch's, whatever commit was asked for. */
+static void tell_commit(const struct oid *commit, const struct oid *tip,
+			const struct repo_commit *c)
 {
 	CLEANUP(buf) struct buf text = BUF_INIT(EVENT_MOST);
 	struct json_writer w = JSON_WRITER_INIT(&text);
@@ -161,6 +163,7 @@ static void tell_commit(const struct oid *commit, const struct repo_commit *c)
 
 	event_begin(&w, "commit");
 	json_member(&w, "commit", oid_hex(commit, hex));
+	json_member(&w, "tip", oid_hex(tip, hex));
 	json_member(&w, "summary", c->summary);
 	json_member(&w, "author", c->author);
 	event_end(&w);
@@ -356,11 +359,13 @@ static int fetch(struct job_run *j, struct error *err)
 	CLEANUP_PTR(repo) struct repo *repo = NULL;
 	struct mirror_remote remote = remote_of(j);
 	struct repo_commit about = { .summary = "" };
+	struct oid tip;
 
 	tell_phase("fetch");
-	if (mirror_fetch(j->mirror.data, &remote, &j->commit, err) < 0 ||
+	if (mirror_fetch(j->mirror.data, &remote, &tip, err) < 0 ||
 	    repo_open(j->mirror.data, NULL, &repo, err) < 0)
 		return -1;
+	j->commit = tip;
 	if (j->options.head && (!oid_from_hex(j->options.head, &j->commit) ||
 				!repo_has_commit(repo, &j->commit)))
 		return error_set(err, ERR_CONFIG,
@@ -369,7 +374,7 @@ static int fetch(struct job_run *j, struct error *err)
 	if (repo_commit_read(repo, &j->commit, &about, err) < 0)
 		return -1;
 	j->has_commit = true;
-	tell_commit(&j->commit, &about);
+	tell_commit(&j->commit, &tip, &about);
 	return 0;
 }
 

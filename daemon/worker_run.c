@@ -19,6 +19,7 @@ enum {
 	PHASE_MAX = 32,
 	END_TRIES = 3,
 	END_WAIT_MS = 500,
+	TOLD_MOST = 50, /* jobs of a site that are looked through */
 };
 
 struct run {
@@ -29,6 +30,7 @@ struct run {
 	const struct job *job;
 	struct joblog *log; /* NULL: it could not be opened */
 	char commit[QUEUE_COMMIT_MAX];
+	char tip[QUEUE_COMMIT_MAX]; /* the branch's, when it was fetched */
 	struct buf result;
 	char phase[PHASE_MAX];
 	int64_t phase_ms;
@@ -69,10 +71,13 @@ static void take_phase(struct run *r, const struct json *event)
 static void take_commit(struct run *r, const struct json *event)
 {
 	const char *commit = json_str(json_get(event, "commit"));
+	const char *tip = json_str(json_get(event, "tip"));
 	struct verdict running = { .host = HOST_RUNNING, .message = "deploying" };
 
 	if (!commit || !str_copy(r->commit, sizeof(r->commit), commit))
 		return;
+	if (tip)
+		(void)str_copy(r->tip, sizeof(r->tip), tip);
 	reporter_tell(r->w, r->settings, r->site, r->job, r->commit, &running);
 }
 
@@ -223,14 +228,32 @@ static void remove_checkout(struct run *r)
 		log_write(r->w->needs.log, LOG_WARN, "%s", err.msg);
 }
 
-/* So that the poll does not deploy the same again. */
+/* Whether some job of the site was about the branch's tip. */
+static bool was_told_of_tip(struct run *r)
+{
+	CLEANUP(job_list) struct job_list jobs = { 0 };
+	struct error ignored = ERROR_INIT; /* then it was not */
+
+	(void)queue_list(r->w->needs.queue, r->site->name, TOLD_MOST, &jobs, &ignored);
+	for (size_t i = 0; r->tip[0] && i < jobs.len; i++)
+		if (str_eq(jobs.items[i].commit, r->tip) ||
+		    str_eq(jobs.items[i].deployed, r->tip))
+			return true;
+	return false;
+}
+
+/* So that the poll does not deploy the same again: nor, after somebody has chosen a commit, the
+ * tip that was there to be chosen. One that was not known of is still to be found. */
 static void set_seen(struct run *r, const struct verdict *v)
 {
 	struct error err = ERROR_INIT;
+	const char *seen = r->commit;
 
-	if (v->state == JOB_PENDING || !r->commit[0] || names_commit(r->job))
+	if (names_commit(r->job))
+		seen = was_told_of_tip(r) ? r->tip : "";
+	if (v->state == JOB_PENDING || !*seen)
 		return;
-	if (queue_set_seen(r->w->needs.queue, r->site->name, r->commit, &err) < 0)
+	if (queue_set_seen(r->w->needs.queue, r->site->name, seen, &err) < 0)
 		log_write(r->w->needs.log, LOG_WARN, "%s: %s", r->site->name, err.msg);
 }
 

@@ -183,6 +183,7 @@ def test_deploys_the_tip_and_older_ones_only_when_told(job):
     assert job.run().of("argv")[0]["argv"][5] == second
     ran = job.run("--head", first, "--rollback")
     assert ran.of("argv")[0]["argv"][5:] == [first, "--allow-rollback"]
+    assert (ran.of("commit")[0]["commit"], ran.of("commit")[0]["tip"]) == (first, second)
     assert job.run("--head", first).of("argv")[0]["argv"][5:] == [first]
     job.fails(2, "config", "there is no commit", arguments=("--head", "1" * 40))
     job.fails(2, "config", "there is no commit", arguments=("--head", "main"))

@@ -17,8 +17,9 @@
 #include "daemon/worker.h"
 #include "io/fs.h"
 
-#define ONE "1111111111111111111111111111111111111111"
-#define TWO "2222222222222222222222222222222222222222"
+#define ONE   "1111111111111111111111111111111111111111"
+#define TWO   "2222222222222222222222222222222222222222"
+#define THREE "3333333333333333333333333333333333333333"
 
 enum { PATIENCE_MS = 20000, LOOK_MS = 10, TOLD_MOST = 32 };
 
@@ -31,7 +32,8 @@ static const char program[] =
 	"say() { echo \"{\\\"v\\\":1,\\\"type\\\":$1}\"; }\n"
 	"result() { say \"\\\"result\\\",\\\"verdict\\\":\\\"$1\\\",\\\"head\\\":\\\"$2\\\"\"; }\n"
 	"say '\"phase\",\"phase\":\"fetch\"'\n"
-	"say \"\\\"commit\\\",\\\"commit\\\":\\\"$(cat $dir/tip)\\\"\"\n"
+	"tip=$(cat $dir/tip)\n"
+	"say \"\\\"commit\\\",\\\"commit\\\":\\\"$tip\\\",\\\"tip\\\":\\\"$tip\\\"\"\n"
 	". $dir/mode\n";
 
 struct told {
@@ -546,6 +548,38 @@ static void test_polls(void **state)
 		job = wait_for("b", JOB_DONE, 1);
 }
 
+/* A push is being tried again and again, and somebody goes back: the poll must not undo that. */
+static void test_a_rollback_lasts_until_the_next_push(void **state)
+{
+	CLEANUP(buf) struct buf text = BUF_INIT(1 << 16);
+	struct error err = ERROR_INIT;
+	struct job job;
+
+	(void)state;
+	configure("poll: 1s", "workers: 1");
+	assert_int_equal(queue_set_seen(world.queue, "a", TWO, &err), 0);
+	assert_int_equal(queue_set_seen(world.queue, "b", ONE, &err), 0);
+	put_file("mode", "case $* in *--head*) result done " TWO ";; *) exit 1;; esac");
+	start(NULL);
+	put("a", CAUSE_PUSH, ONE);
+	wait_for("a", JOB_PENDING, 1);
+	put("a", CAUSE_ROLLBACK, TWO);
+	wait_for("a", JOB_DONE, 1);
+	put_file("tips", "");
+	wait_for_file("tips", "--site a --tip\n");
+	do /* the second time, the first has been judged */
+		get_file("tips", &text);
+	while (!strstr(strstr(text.data, "--site a --tip\n") + 1, "--site a --tip\n"));
+	assert_true(newest("a", &job));
+	assert_int_equal(job.cause, CAUSE_ROLLBACK);
+	/* What nobody knew of then is found. */
+	put_file("tip", THREE "\n");
+	put_file("mode", "result done $(cat $dir/tip)\n");
+	while (job.cause != CAUSE_POLL)
+		job = wait_for("a", JOB_DONE, 1);
+	assert_string_equal(job.deployed, THREE);
+}
+
 static void test_a_site_that_is_gone(void **state)
 {
 	struct job job = { .site = "" };
@@ -578,6 +612,7 @@ int main(void)
 		TEST(test_sites_side_by_side),
 		TEST(test_newest_wins),
 		TEST(test_polls),
+		TEST(test_a_rollback_lasts_until_the_next_push),
 		TEST(test_a_site_that_is_gone),
 	};
 
