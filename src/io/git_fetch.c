@@ -569,6 +569,26 @@ static void remove_locks(const char *folder, const char *branch)
 	(void)unlink(path.data);
 }
 
+/* Another branch was configured before, and its ref is a file where a folder has to be ("x" before
+ * "x/y"), or a folder where a file has to be. What it named stays among the objects. */
+static int clear_way(const char *folder, const char *branch, struct error *err)
+{
+	CLEANUP(buf) struct buf path = BUF_INIT(REPO_PATH_MOST);
+	struct stat st;
+
+	for (const char *at = branch; (at = strchr(at, '/')) != NULL; at++) {
+		buf_clear(&path);
+		buf_printf(&path, "%s/refs/heads/%.*s", folder, (int)(at - branch),
+			   branch);
+		(void)unlink(path.data); /* a folder stays, as it should */
+	}
+	buf_clear(&path);
+	buf_printf(&path, "%s/refs/heads/%s", folder, branch);
+	if (lstat(path.data, &st) < 0 || !S_ISDIR(st.st_mode))
+		return 0;
+	return fs_remove_tree(path.data, err);
+}
+
 /* crc-action asks the remote "origin" whether the head is the branch's tip; the mirror was
  * fetched a moment ago and answers without credentials. */
 static int name_origin(git_repository *handle, const char *folder, const char *branch)
@@ -617,6 +637,8 @@ static int open_mirror(const char *folder, const char *branch, git_repository **
 	size_t packs = clean_packs(folder);
 
 	remove_locks(folder, branch);
+	if (clear_way(folder, branch, err) < 0)
+		return -1;
 	/* Each fetch makes one, and libgit2 cannot join them. */
 	if (packs <= PACKS_MOST && !is_damaged(folder, branch) &&
 	    git_repository_open_bare(out, folder) == 0)

@@ -104,6 +104,28 @@ static void test_tells_what_is_not_there(void **state)
 	must_fetch("HEAD");
 }
 
+/* The configured branch is another now, and the mirror has the former's ref in its place. */
+static void test_a_branch_below_a_former_one(void **state)
+{
+	static const char *const branches[] = { "release", "release/1", "release",
+						"main" };
+	struct error err = ERROR_INIT;
+	struct oid tip;
+
+	(void)state;
+	must_fetch("HEAD");
+	for (size_t i = 0; i < sizeof(branches) / sizeof(*branches); i++) {
+		run(&box, "up", NULL,
+		    "git checkout -q --detach; "
+		    "git for-each-ref --format='delete %%(refname)' refs/heads | "
+		    "git update-ref --stdin; "
+		    "git checkout -q -b %s; git commit -q --allow-empty -m more",
+		    branches[i]);
+		if (fetch("up", branches[i], &tip, &err) < 0)
+			fail_msg("%s: %d: %s", branches[i], (int)err.code, err.msg);
+	}
+}
+
 static void test_tip_alone(void **state)
 {
 	CLEANUP_PTR(mem) char *url = in_box("up");
@@ -306,6 +328,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_fetches_and_follows),
 		TEST(test_tells_what_is_not_there),
+		TEST(test_a_branch_below_a_former_one),
 		TEST(test_tip_alone),
 		TEST(test_recovers),
 		TEST(test_ignores_the_users_configuration),
