@@ -50,7 +50,8 @@ static int send_patiently(const struct report *x, const struct http_request *req
 		if (status)
 			error_set(&why, ERR_SERVICE, "it answered %d", status);
 		*err = why;
-		if (why.code == ERR_CANCELLED || !may_succeed_later(status))
+		if (why.code == ERR_CANCELLED || !may_succeed_later(status) ||
+		    (x->stopping && atomic_load(x->stopping)))
 			break;
 	}
 	return -1;

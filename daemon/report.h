@@ -6,6 +6,8 @@
 #ifndef DAEMON_REPORT_H
 #define DAEMON_REPORT_H
 
+#include <stdatomic.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/host_status.h"
@@ -21,6 +23,8 @@ struct report {
 	const struct clock *clock;
 	const struct log *log;
 	struct http *http;
+	/* Not 0: the daemon is to end, and what fails is not tried again. May be NULL. */
+	const atomic_int *stopping;
 };
 
 /* Sends both, where they are configured; takes REPORT_TRIES tries of REPORT_TIMEOUT_MS at

@@ -51,7 +51,7 @@ struct daemon {
 	struct server *server;
 	char program[PATH_MAX];
 	sigset_t signals;
-	atomic_int hurry;
+	atomic_int hurry, stopping;
 	int64_t fed_ms, pruned_ms; /* monotonic */
 };
 
@@ -116,7 +116,8 @@ static void report(void *ctx, const struct site *site, const struct job *job,
 				  .metrics = d->metrics,
 				  .clock = d->clock,
 				  .log = &d->log.log,
-				  .http = d->http };
+				  .http = d->http,
+				  .stopping = &d->stopping };
 
 	report_send(&x, site, job, commit, state, message);
 }
@@ -359,6 +360,7 @@ static void stop(struct daemon *d)
 
 	SAY(d, LOG_INFO, "stopping");
 	tell_systemd(d, "STOPPING=1");
+	atomic_store(&d->stopping, 1);
 	i.has_thread = pthread_create(&i.thread, NULL, wait_impatiently, &i) == 0;
 	server_drain(d->server);
 	stop_parts(d, SERVER_GRACE_MS, WORKER_GRACE_MS);

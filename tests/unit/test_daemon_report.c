@@ -200,6 +200,21 @@ static void test_report__tries(void **state)
 	}
 }
 
+static void test_report__stopping(void **state)
+{
+	struct world *w = *state;
+	atomic_int stopping = 1;
+
+	w->report.stopping = &stopping;
+	with_status(w);
+	with_notice(w, NULL);
+	answer(w, 500);
+	answer(w, 500);
+	send_it(w);
+	assert_int_equal(w->clock.now_ms - (int64_t)NOW_S * 1000, 2 * w->fake.latency_ms);
+	assert_counted(w, "failed", 1);
+}
+
 /* What a receiver computes for the n-th request. */
 static void assert_signed(struct world *w, size_t n, const char *key, size_t key_len)
 {
@@ -292,6 +307,7 @@ int main(void)
 		TEST(test_report__status),
 		TEST(test_report__no_commit),
 		cmocka_unit_test(test_report__tries),
+		TEST(test_report__stopping),
 		cmocka_unit_test(test_report__signature),
 		TEST(test_report__sent_again),
 		TEST(test_report__status_that_cannot_be),
