@@ -172,7 +172,10 @@ static void test_front__replay(void **state)
 	/* By its name, and by its bytes under another name, which nobody signed. */
 	assert_int_equal(push(w, good, PUSH(ZERO, A), "d1"), 200);
 	assert_int_equal(push(w, good, PUSH(ZERO, A), "d9"), 200);
-	assert_int_equal(push(w, good, PUSH(A, B), "d1"), 200);
+	/* Another commit is another push, whatever its name: that is not signed either. */
+	assert_int_equal(push(w, good, PUSH(A, B), "d1"), 202);
+	/* What is old in both is a replay, whatever was asked for since. */
+	assert_int_equal(push(w, good, PUSH(ZERO, A), "d1"), 200);
 	assert_int_equal(pending(w), 1);
 }
 
