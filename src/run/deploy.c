@@ -250,6 +250,7 @@ static int run_plan(struct deploy *d, struct outcome *o, bool *touched, struct e
 		.wait_timeout_s = WAIT_TIMEOUT_S,
 		.deploy_backend = deploy_backend,
 		.outputs_moved = outputs_moved,
+		.sites_wait = deploy_waits(d),
 		.ctx = d,
 	};
 	size_t n = 0;
@@ -296,16 +297,23 @@ static bool any_record_superseded(const struct deploy *d, struct outcome *o)
 	return false;
 }
 
+/* A site that waits has nobody to wait for where another is ahead: no backend deploys then. */
 static bool all_superseded(const struct deploy *d, struct outcome *o)
 {
+	bool any = false;
+
 	if (!d->n_sites)
 		return any_record_superseded(d, o);
 	for (size_t i = 0; i < d->n_sites; i++) {
-		if (!d->sites[i].superseded)
+		const struct deploy_site *s = &d->sites[i];
+
+		if (!s->superseded && !s->waits)
 			return false;
-		tell_superseding(&d->sites[i], o);
+		any |= s->superseded;
+		if (s->superseded)
+			tell_superseding(s, o);
 	}
-	return true;
+	return any;
 }
 
 static int conclude(struct outcome *o, enum verdict v)
@@ -452,7 +460,7 @@ static int run_rounds(struct deploy *d, struct outcome *o, struct error *err)
 			return 0;
 		if (!again)
 			return -1;
-		/* Whatever was put away since may have made requests deaf to it. */
+		/* Before time is spent on waiting for the next round. */
 		if (d->options->cancelled && *d->options->cancelled)
 			return error_set(err, ERR_CANCELLED, "cancelled");
 		/* What backends took is not time that others were faster. */

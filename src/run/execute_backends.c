@@ -29,5 +29,8 @@ int execute_backends(struct execution *x, size_t from, size_t to, struct error *
 			return error_set(err, ERR_CONDITION,
 					 "a stack's outputs are others than before");
 	}
+	if (o->sites_wait)
+		return error_set(err, ERR_CONDITION,
+				 "more is known of where sites go than before");
 	return 0;
 }

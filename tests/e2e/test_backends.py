@@ -723,6 +723,41 @@ def test_an_older_commit_deploys_no_backend(live):
     assert (live.page(), live.answer()) == ("one", "one")
 
 
+def beside(live, page):
+    """A second site, in a bucket that a stack tells of; its stack is not there yet."""
+    config = live.config().replace("backends:", f"""  second:
+    path: second
+    bucket: !output where.Bucket
+backends:
+  where:
+    path: where
+    stack: {live.name}-where""")
+    bucket = f"{live.world.bucket}-second"
+    live.commit(page=page, **{"crc.yml": config, "second/a.html": page, "where/template.yaml":
+                              PLACE.format(bucket=bucket, other="x", url="x")})
+    return bucket
+
+
+def test_sites_go_together_once_all_places_are_known(live):
+    """What is said at the end is of both: they are in one plan, behind the backends."""
+    bucket = beside(live, "two")
+    live.cloud.s3.create_bucket(Bucket=bucket)
+    run = live.run()
+    assert (run.result["uploaded"], len(run.result["invalidations"])) == (2, 1), run
+    assert live.page() == "two" and live.world.read("a.html", bucket)[0] == b"two"
+    claimed = run.operations.index("PutObject") < run.operations.index("CreateChangeSet")
+    assert claimed and live.run().verdict == "nothing-to-do"
+
+
+def test_an_older_commit_waits_for_no_stack(live):
+    """The stack of its second site is not there, and will not be: no backend deploys."""
+    beside(live, "two")
+    older = live.repo.head()
+    live.deploy(page="three")
+    run = live.run("--head", older)
+    assert run.verdict == "superseded" and live.cloud.stack(f"{live.name}-where") is None
+
+
 def test_an_older_commit_deploys_no_backend_by_its_name(live):
     older = live.repo.head()
     live.deploy(word="two", page="two")

@@ -20,6 +20,7 @@ struct fixture {
 	size_t moves_at;      /* whose deploy moves an output; BACKENDS: none */
 	size_t fails_at;      /* likewise */
 	enum error_code code; /* with which it fails */
+	bool sites_wait;
 };
 
 static int deploy_one(void *ctx, size_t i, const struct watch *watch, struct outcome *o,
@@ -49,6 +50,7 @@ static int run(struct fixture *f, struct error *err)
 		.aws = f->aws->aws,
 		.deploy_backend = deploy_one,
 		.outputs_moved = moved,
+		.sites_wait = f->sites_wait,
 		.ctx = f,
 	};
 	bool touched = true;
@@ -88,6 +90,21 @@ static void test_execute_backends__stops_where_outputs_move(void **state)
 	}
 }
 
+/* Where other sites wait for outputs, nothing of a site is sent in the same plan. */
+static void test_execute_backends__is_all_where_sites_wait(void **state)
+{
+	struct fixture f = { .aws = *state,
+			     .moves_at = BACKENDS,
+			     .fails_at = BACKENDS,
+			     .sites_wait = true };
+	struct error err = ERROR_INIT;
+
+	assert_int_equal(run(&f, &err), -1);
+	assert_int_equal(err.code, ERR_CONDITION);
+	assert_int_equal(f.deployed, BACKENDS);
+	outcome_release(&f.outcome);
+}
+
 /* One that is planned anew has not failed. */
 static void test_execute_backends__failing_and_planned_anew(void **state)
 {
@@ -119,6 +136,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(stops_where_outputs_move),
+		TEST(is_all_where_sites_wait),
 		TEST(failing_and_planned_anew),
 	};
 
