@@ -238,6 +238,20 @@ static bool outputs_moved(void *ctx)
 	return deploy_outputs_moved(ctx);
 }
 
+/* Whether backends that deploy let others be planned, or sites. */
+static bool is_staged(const struct deploy *d, const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->backends.len; i++)
+		if (plan->backends.items[i].verdict == BACKEND_LEFT)
+			return false;
+	if (d->bad_outputs.code || deploy_waits(d))
+		return true;
+	for (size_t i = 0; i < plan->backends.len; i++)
+		if (plan->backends.items[i].verdict == BACKEND_LATER)
+			return true;
+	return false;
+}
+
 static int run_plan(struct deploy *d, struct outcome *o, bool *touched, struct error *err)
 {
 	struct execute_site *sites = xcalloc(d->n_sites + 1, sizeof(*sites));
@@ -250,7 +264,7 @@ static int run_plan(struct deploy *d, struct outcome *o, bool *touched, struct e
 		.wait_timeout_s = WAIT_TIMEOUT_S,
 		.deploy_backend = deploy_backend,
 		.outputs_moved = outputs_moved,
-		.sites_wait = deploy_waits(d),
+		.is_staged = is_staged(d, &o->plan),
 		.ctx = d,
 	};
 	size_t n = 0;
@@ -343,20 +357,6 @@ static int verify_all(struct deploy *d, struct outcome *o, struct error *err)
 	free(sources);
 	o->verdict = rc < 0 ? VERDICT_UNVERIFIED : VERDICT_DONE;
 	return rc;
-}
-
-/* Whether backends that have deployed now let others be planned. */
-static bool is_staged(const struct deploy *d, const struct plan *plan)
-{
-	for (size_t i = 0; i < plan->backends.len; i++)
-		if (plan->backends.items[i].verdict == BACKEND_LEFT)
-			return false;
-	if (d->bad_outputs.code || deploy_waits(d))
-		return true;
-	for (size_t i = 0; i < plan->backends.len; i++)
-		if (plan->backends.items[i].verdict == BACKEND_LATER)
-			return true;
-	return false;
 }
 
 /* A round that had nothing left to do may follow one that had. */

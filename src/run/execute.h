@@ -40,8 +40,8 @@ struct execute_options {
 			      struct outcome *o, struct error *err);
 	/* Asked after each: whether what the plan was made with is another now. */
 	bool (*outputs_moved)(void *ctx);
-	bool sites_wait; /* others, for outputs: once the backends have deployed, all are
-	                  * planned anew together */
+	bool is_staged; /* more is planned once the backends have deployed: until then nothing
+			 * of a site is sent */
 	void *ctx;
 };
 

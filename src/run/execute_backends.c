@@ -29,8 +29,7 @@ int execute_backends(struct execution *x, size_t from, size_t to, struct error *
 			return error_set(err, ERR_CONDITION,
 					 "a stack's outputs are others than before");
 	}
-	if (o->sites_wait)
-		return error_set(err, ERR_CONDITION,
-				 "more is known of where sites go than before");
+	if (o->is_staged)
+		return error_set(err, ERR_CONDITION, "more can be planned now");
 	return 0;
 }

@@ -88,6 +88,9 @@ class Backend:
         [found] = run.result["backends"]
         return found
 
+    def outcome_of(self, run, name):
+        return next(b["status"] for b in run.result["backends"] if b["name"] == name)
+
     def sets(self):
         """Change sets that somebody could still execute."""
         listed = self.cloud.cloudformation.list_change_sets(StackName=self.name)["Summaries"]
@@ -450,6 +453,16 @@ def test_an_output_that_does_not_come(api):
     two(api, "api.Name")
     api.run()
     assert api.cloud.stack(f"{api.name}-taker")
+
+
+def test_all_backends_deploy_before_the_site(api):
+    """One takes an output of another, whose stack is not there yet: it cannot be in the first plan."""
+    two(api, "api.Name")
+    api.cloud.fail_next(f"{api.name}-taker", "Group", "Not today", on="create")
+    run = api.run(status=1)
+    assert "Not today" in run.result["error"] and api.world.keys() == {}
+    run = api.run("--recreate-stack")
+    assert api.outcome_of(run, "taker") == "created" and run.result["uploaded"] == 1
 
 
 PLACE = """\

@@ -20,7 +20,7 @@ struct fixture {
 	size_t moves_at;      /* whose deploy moves an output; BACKENDS: none */
 	size_t fails_at;      /* likewise */
 	enum error_code code; /* with which it fails */
-	bool sites_wait;
+	bool is_staged;
 };
 
 static int deploy_one(void *ctx, size_t i, const struct watch *watch, struct outcome *o,
@@ -50,7 +50,7 @@ static int run(struct fixture *f, struct error *err)
 		.aws = f->aws->aws,
 		.deploy_backend = deploy_one,
 		.outputs_moved = moved,
-		.sites_wait = f->sites_wait,
+		.is_staged = f->is_staged,
 		.ctx = f,
 	};
 	bool touched = true;
@@ -90,13 +90,13 @@ static void test_execute_backends__stops_where_outputs_move(void **state)
 	}
 }
 
-/* Where other sites wait for outputs, nothing of a site is sent in the same plan. */
-static void test_execute_backends__is_all_where_sites_wait(void **state)
+/* Nothing of a site is sent as long as backends are to be planned still. */
+static void test_execute_backends__is_all_of_a_staged_plan(void **state)
 {
 	struct fixture f = { .aws = *state,
 			     .moves_at = BACKENDS,
 			     .fails_at = BACKENDS,
-			     .sites_wait = true };
+			     .is_staged = true };
 	struct error err = ERROR_INIT;
 
 	assert_int_equal(run(&f, &err), -1);
@@ -136,7 +136,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(stops_where_outputs_move),
-		TEST(is_all_where_sites_wait),
+		TEST(is_all_of_a_staged_plan),
 		TEST(failing_and_planned_anew),
 	};
 
