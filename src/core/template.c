@@ -291,7 +291,8 @@ static bool names(const struct yaml_node *node, const char *resource)
 bool template_output_names(const struct template *t, const char *output,
 			   const char *resource)
 {
-	return names(yaml_get(yaml_get(t->outputs, output), "Value"), resource);
+	return *resource &&
+	       names(yaml_get(yaml_get(t->outputs, output), "Value"), resource);
 }
 
 /* ---- splicing ---- */

@@ -218,6 +218,9 @@ static void test_template__what_outputs_name(void **state)
 	for (size_t i = 0; i < sizeof(no) / sizeof(*no); i++)
 		if (template_output_names(&t, no[i], "Site"))
 			fail_msg("%s does not name it", no[i]);
+	/* What is no resource has no name. */
+	for (size_t i = 0; i < sizeof(yes) / sizeof(*yes); i++)
+		assert_false(template_output_names(&t, yes[i], ""));
 	t.outputs = NULL;
 	assert_false(template_output_names(&t, "Ref", "Site"));
 }
