@@ -173,6 +173,16 @@ static void keep_notes(struct deploying *d, const struct str_list *notes)
 		outcome_note(d->outcome, NOTE_WARNING, SIZE_MAX, NULL, notes->items[i]);
 }
 
+/* It may be in several plans of one run: what an early one has done is not undone by a later one
+ * that found nothing to do. */
+static void settle_status(struct backend_outcome *out, enum backend_status status)
+{
+	bool done = out->status == BACKEND_CREATED || out->status == BACKEND_UPDATED;
+
+	if (!done)
+		out->status = status;
+}
+
 /* What functions run is compared even where CloudFormation found nothing to do: it does not
  * notice code that somebody else has put there. */
 static int check_code(struct deploying *d, const struct stack_code *codes,
@@ -193,8 +203,8 @@ static int check_code(struct deploying *d, const struct stack_code *codes,
 	if (stack_check_code(&check, &d->outcome->arena, &drift, err) < 0)
 		return -1;
 	keep_notes(d, &drift.notes);
-	out->repaired = drift.functions.len;
-	if (out->repaired && out->status == BACKEND_CONFIRMED)
+	out->repaired += drift.functions.len;
+	if (drift.functions.len && out->status == BACKEND_CONFIRMED)
 		out->status = BACKEND_UPDATED;
 	return 0;
 }
@@ -262,9 +272,9 @@ static int deploy_stack(struct deploying *d, struct error *err)
 	b->exists = true;
 	backend_keep_outputs(b, d->outcome);
 	out = outcome_backend(d->outcome, b->backend);
-	out->status = result.created   ? BACKEND_CREATED
-		      : result.changed ? BACKEND_UPDATED
-				       : BACKEND_CONFIRMED;
+	settle_status(out, result.created   ? BACKEND_CREATED
+			   : result.changed ? BACKEND_UPDATED
+					    : BACKEND_CONFIRMED);
 	stack_result_release(&result);
 	return b->package.n_codes ? check_code(d, codes, err) : 0;
 }
@@ -311,8 +321,8 @@ static int deploy_function(struct deploying *d, struct error *err)
 	}
 	out = outcome_backend(d->outcome, b->backend);
 	out->target = arena_strdup(&d->outcome->arena, options.name);
-	out->status = result.changed || result.moved ? BACKEND_UPDATED
-						     : BACKEND_CONFIRMED;
+	settle_status(out, result.changed || result.moved ? BACKEND_UPDATED
+							  : BACKEND_CONFIRMED);
 	out->version = result.version ? arena_strdup(&d->outcome->arena, result.version)
 				      : NULL;
 	return 0;
@@ -334,7 +344,7 @@ int backend_deploy(struct backend_work *b, const struct watch *watch, struct out
 	struct backend_outcome *out = outcome_backend(o, b->backend);
 
 	out->target = arena_strdup(&o->arena, backend_target(b));
-	out->duration_ms = clock_monotonic_ms(aws_clock(watch->aws)) - start_ms;
+	out->duration_ms += clock_monotonic_ms(aws_clock(watch->aws)) - start_ms;
 	/* It has not failed then: it is planned anew. */
 	if (rc == 0 || err->code == ERR_CONDITION)
 		return rc;

@@ -465,6 +465,13 @@ def test_all_backends_deploy_before_the_site(api):
     assert api.outcome_of(run, "taker") == "created" and run.result["uploaded"] == 1
 
 
+def test_what_the_first_of_two_plans_did_is_told(api):
+    """With a hidden parameter the backend is in the second plan, too, where nothing is to be done."""
+    two(api, "api.Name")
+    run = api.run()
+    assert [api.outcome_of(run, name) for name in ("api", "taker")] == ["created", "created"]
+
+
 PLACE = """\
 Resources:
   Logs: {{Type: AWS::Logs::LogGroup}}
