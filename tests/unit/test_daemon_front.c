@@ -172,10 +172,12 @@ static void test_front__replay(void **state)
 	/* By its name, and by its bytes under another name, which nobody signed. */
 	assert_int_equal(push(w, good, PUSH(ZERO, A), "d1"), 200);
 	assert_int_equal(push(w, good, PUSH(ZERO, A), "d9"), 200);
-	/* Another commit is another push, whatever its name: that is not signed either. */
+	/* Other bytes were signed, whatever they are called: they are lost if they are not taken. */
 	assert_int_equal(push(w, good, PUSH(A, B), "d1"), 202);
 	/* What is old in both is a replay, whatever was asked for since. */
 	assert_int_equal(push(w, good, PUSH(ZERO, A), "d1"), 200);
+	/* Once something else was asked for, the first bytes may be a push again. */
+	assert_int_equal(push(w, good, PUSH(ZERO, A), "d8"), 202);
 	assert_int_equal(pending(w), 1);
 }
 
