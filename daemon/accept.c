@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "codec/hash.h"
 #include "codec/json.h"
+#include "daemon/address.h"
 #include "daemon/provider.h"
 #include "daemon/push.h"
 
@@ -65,9 +66,10 @@ bool accept_admits(const struct accept *x, const struct settings *s,
 		   struct answer *a)
 {
 	int64_t now = clock_monotonic_ms(x->clock);
+	char party[ADDRESS_MAX];
 
-	if (!limits_take(x->addresses, r->peer, s->address_per_min, now,
-			 &a->retry_after_s))
+	address_party(r->peer, party);
+	if (!limits_take(x->addresses, party, s->address_per_min, now, &a->retry_after_s))
 		answer_with(x, site, a, LIMITED, "too many requests from this address");
 	else if (!site)
 		answer_with(x, NULL, a, NO_SITE, "no site of this name is configured");

@@ -115,3 +115,16 @@ void address_of_client(const char *peer, const char *forwarded,
 		memcpy(out, next, ADDRESS_MAX);
 	}
 }
+
+void address_party(const char *address, char out[ADDRESS_MAX])
+{
+	static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
+	struct address a;
+	bool is_v4;
+
+	snprintf(out, ADDRESS_MAX, "%s", address);
+	if (!parse(address, &a, &is_v4) || memcmp(a.bytes, mapped, sizeof mapped) == 0)
+		return;
+	memset(a.bytes + sizeof a.bytes / 2, 0, sizeof a.bytes / 2);
+	inet_ntop(AF_INET6, a.bytes, out, ADDRESS_MAX);
+}

@@ -39,6 +39,18 @@ bool request_is_framed_oddly(const struct request *r)
 	       (length && !is_number(length));
 }
 
+const char *request_header_list(const struct request *r, const char *name,
+				struct buf *out)
+{
+	size_t n = 0;
+
+	buf_clear(out);
+	for (size_t i = 0; i < r->n_headers; i++)
+		if (str_eq_nocase(r->headers[i].name, name))
+			buf_printf(out, "%s%s", n++ ? "," : "", r->headers[i].value);
+	return n ? out->data : NULL;
+}
+
 void answer_release(struct answer *a)
 {
 	buf_release(&a->body);

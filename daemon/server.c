@@ -27,6 +27,7 @@ enum {
 	WAIT_SLICE_MS = 10,
 	TURN_MS = 500, /* of a kept connection, while others wait */
 	OPTION_MAX = 16,
+	REQUEST_MOST = 16384, /* of a request without its body, as CivetWeb is told */
 };
 
 struct door {
@@ -212,9 +213,11 @@ static void client_of(const struct server *s, const struct mg_request_info *info
 		      const struct request *r, char out[ADDRESS_MAX])
 {
 	struct settings *now = settings_now(s->front.settings);
+	CLEANUP(buf) struct buf list = BUF_INIT(REQUEST_MOST);
 
-	address_of_client(info->remote_addr, request_header(r, "X-Forwarded-For"),
-			  &now->trusted, out);
+	address_of_client(info->remote_addr,
+			  request_header_list(r, "X-Forwarded-For", &list), &now->trusted,
+			  out);
 	settings_drop(now);
 }
 

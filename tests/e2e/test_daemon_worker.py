@@ -1,5 +1,6 @@
 """Deploys that go wrong under the whole daemon: each ends in a clear state, and the daemon stays up."""
 
+import http.client
 import json
 import os
 import signal
@@ -27,13 +28,14 @@ class Running(JobWorld):
         with socket.socket() as s:
             s.bind(("127.0.0.1", 0))
             self.port = s.getsockname()[1]
-        self.site = {"poll": "1s"}
+        self.site, self.more = {"poll": "1s"}, {}
         self.action(RESULT)
 
     def configure(self):
         path = super().configure()
         config = json.loads(path.read_text())
         config["listen"] = f"127.0.0.1:{self.port}"
+        config.update(self.more)
         path.write_text(json.dumps(config))
         return path
 
@@ -206,3 +208,18 @@ def test_what_runs_ends_with_the_daemon(daemon):
     # Its job is there, and waits for the end of the lease.
     daemon.start()
     assert [job["state"] for job in daemon.jobs()] == ["running"]
+
+
+def test_who_sent_a_request_is_not_for_the_sender_to_say(daemon):
+    daemon.more = {"trusted-proxies": ["127.0.0.1"]}
+    daemon.start()
+    request = http.client.HTTPConnection("127.0.0.1", daemon.port, timeout=10)
+    request.putrequest("POST", "/hooks/resume")
+    request.putheader("X-Forwarded-For", "198.51.100.66")  # the sender's
+    request.putheader("X-Forwarded-For", "192.0.2.1")  # the proxy's
+    request.putheader("Content-Length", "2")
+    request.endheaders(b"{}")
+    assert request.getresponse().status == 401
+    request.close()
+    log = (daemon.folder / "log").read_text()
+    assert "refused a delivery from 192.0.2.1" in log and "198.51.100.66" not in log

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "daemon/address.h"
+#include "daemon/request.h"
 
 static void test_address__networks(void **state)
 {
@@ -85,12 +86,55 @@ static void test_address__of_client(void **state)
 	}
 }
 
+/* A proxy adds its line behind the one that a sender has made up. */
+static void test_address__of_client_in_several_headers(void **state)
+{
+	static const char *items[] = { "127.0.0.1" };
+	const struct str_list trusted = { .items = items, .len = 1 };
+	const struct request_header headers[] = { { "X-Forwarded-For", "192.0.2.66" },
+						  { "Host", "x" },
+						  { "x-forwarded-for", "192.0.2.1" } };
+	struct request r = { .headers = headers, .n_headers = 3 };
+	CLEANUP(buf) struct buf list = BUF_INIT(4096);
+	char out[ADDRESS_MAX];
+
+	(void)state;
+	address_of_client("127.0.0.1", request_header_list(&r, "X-Forwarded-For", &list),
+			  &trusted, out);
+	assert_string_equal(out, "192.0.2.1");
+	assert_string_equal(list.data, "192.0.2.66,192.0.2.1");
+	assert_null(request_header_list(&r, "Forwarded", &list));
+}
+
+static void test_address__party(void **state)
+{
+	static const struct {
+		const char *address, *party;
+	} cases[] = {
+		{ "192.0.2.1", "192.0.2.1" },
+		{ "::ffff:192.0.2.1", "::ffff:192.0.2.1" },
+		{ "2001:db8:1:2:3:4:5:6", "2001:db8:1:2::" },
+		{ "2001:db8:1:2:ffff::", "2001:db8:1:2::" },
+		{ "2001:db8:1:3::", "2001:db8:1:3::" },
+		{ "nobody", "nobody" },
+	};
+	char out[ADDRESS_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		address_party(cases[i].address, out);
+		assert_string_equal(out, cases[i].party);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_address__networks),
 		cmocka_unit_test(test_address__is_network),
 		cmocka_unit_test(test_address__of_client),
+		cmocka_unit_test(test_address__of_client_in_several_headers),
+		cmocka_unit_test(test_address__party),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
