@@ -134,11 +134,24 @@ static void take_head(struct judging *j)
 		(void)str_copy(j->v->deployed, sizeof(j->v->deployed), head);
 }
 
+/* Hosts of many machines tell of a push before each of these shows it; and some pushes are taken
+ * back, so that this ends with the attempts. */
+static bool is_too_early(const struct judging *j)
+{
+	return j->f->is_behind && j->f->stop == STOP_NONE &&
+	       j->f->attempt < j->f->attempts_most;
+}
+
 static void succeed(struct judging *j)
 {
 	struct verdict *v = j->v;
 	const char *verdict = text_of(j, "verdict");
 
+	if (is_too_early(j)) {
+		say(v, "the repository does not show the push yet");
+		fail(j, REMEDY_SOON, HOST_PENDING);
+		return;
+	}
 	v->host = HOST_SUCCESS;
 	if (str_eq(verdict, "superseded")) {
 		v->state = JOB_SUPERSEDED;

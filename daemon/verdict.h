@@ -23,6 +23,8 @@ struct verdict_facts {
 	enum error_code ended; /* process_run's: ERR_NONE, ERR_IO, ERR_TIMEOUT, ... */
 	const char *problem;   /* process_run's message; "" */
 	enum verdict_stop stop;
+	/* What was fetched is what the branch was at before the push that asked for the deploy. */
+	bool is_behind;
 	const char *result; /* the line of type result, JSON; NULL: there was none */
 	int attempt;        /* this one's number, from 1 */
 	int attempts_most;

@@ -324,6 +324,14 @@ static void finish(struct run *r, const struct verdict_facts *facts)
 	count(r, &v);
 }
 
+static bool is_behind(const struct run *r)
+{
+	const struct job *job = r->job;
+
+	return job->cause == CAUSE_PUSH && *job->before &&
+	       str_eq(r->commit, job->before) && !str_eq(r->commit, job->commit);
+}
+
 static void run_site(struct run *r)
 {
 	struct error err = ERROR_INIT;
@@ -340,6 +348,7 @@ static void run_site(struct run *r)
 		  (long long)r->job->id, r->site->name, r->job->attempt);
 	run_child(r, &facts, &err);
 	facts.stop = stop_of(r);
+	facts.is_behind = is_behind(r);
 	facts.problem = err.msg;
 	facts.result = r->result.len ? r->result.data : NULL;
 	facts.now_ms = worker_wall(r->w);

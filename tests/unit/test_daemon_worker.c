@@ -549,6 +549,30 @@ static void test_polls(void **state)
 }
 
 /* A push is being tried again and again, and somebody goes back: the poll must not undo that. */
+/* A host of many machines tells of a push, and is asked where it is not known yet. */
+static void test_a_push_that_is_not_shown_yet(void **state)
+{
+	const struct queue_put push = { .site = "a",
+					.cause = CAUSE_PUSH,
+					.delivery = "",
+					.before = ONE,
+					.commit = TWO,
+					.now_ms = wall() };
+	enum queue_put_result result;
+	struct error err = ERROR_INIT;
+	struct job job;
+
+	(void)state;
+	configure("poll: 0s", "workers: 1, attempts: 3");
+	start(NULL);
+	assert_int_equal(queue_put(world.queue, &push, &result, &err), 0);
+	job = wait_for("a", JOB_PENDING, 1);
+	assert_non_null(strstr(job.message, "does not show the push yet"));
+	put_file("tip", TWO "\n");
+	job = wait_for("a", JOB_DONE, 2);
+	assert_string_equal(job.deployed, TWO);
+}
+
 static void test_a_rollback_lasts_until_the_next_push(void **state)
 {
 	CLEANUP(buf) struct buf text = BUF_INIT(1 << 16);
@@ -612,6 +636,7 @@ int main(void)
 		TEST(test_sites_side_by_side),
 		TEST(test_newest_wins),
 		TEST(test_polls),
+		TEST(test_a_push_that_is_not_shown_yet),
 		TEST(test_a_rollback_lasts_until_the_next_push),
 		TEST(test_a_site_that_is_gone),
 	};
