@@ -153,7 +153,7 @@ static void tell_phase(const char *phase)
 	event_end(&w);
 }
 
-/* tip: the branch's, whatever commit was asked for. */
+/* tip: the branch's, whatever commit was asked for; NULL: it could not be asked. */
 static void tell_commit(const struct oid *commit, const struct oid *tip,
 			const struct repo_commit *c)
 {
@@ -163,7 +163,7 @@ static void tell_commit(const struct oid *commit, const struct oid *tip,
 
 	event_begin(&w, "commit");
 	json_member(&w, "commit", oid_hex(commit, hex));
-	json_member(&w, "tip", oid_hex(tip, hex));
+	json_member(&w, "tip", tip ? oid_hex(tip, hex) : NULL);
 	json_member(&w, "summary", c->summary);
 	json_member(&w, "author", c->author);
 	event_end(&w);
@@ -354,27 +354,49 @@ static int print_tip(struct job_run *j, struct error *err)
 	return 0;
 }
 
+static bool has_head(const struct job_run *j, struct repo *repo, struct oid *head)
+{
+	return oid_from_hex(j->options.head, head) && repo_has_commit(repo, head);
+}
+
+/* Going back is most urgent when a host is down, and needs nothing from it: the commit was fetched when it was
+ * deployed. */
+static bool can_do_without(const struct job_run *j, const struct error *why)
+{
+	CLEANUP_PTR(repo) struct repo *repo = NULL;
+	struct error ignored = ERROR_INIT;
+	struct oid head;
+
+	if (!j->options.rollback ||
+	    repo_open(j->mirror.data, NULL, &repo, &ignored) < 0 ||
+	    !has_head(j, repo, &head))
+		return false;
+	fprintf(stderr, "crc-daemon job: %s; going back without it\n", why->msg);
+	return true;
+}
+
 static int fetch(struct job_run *j, struct error *err)
 {
 	CLEANUP_PTR(repo) struct repo *repo = NULL;
 	struct mirror_remote remote = remote_of(j);
 	struct repo_commit about = { .summary = "" };
-	struct oid tip;
+	struct oid tip = { { 0 } };
+	bool has_tip;
 
 	tell_phase("fetch");
-	if (mirror_fetch(j->mirror.data, &remote, &tip, err) < 0 ||
+	has_tip = mirror_fetch(j->mirror.data, &remote, &tip, err) == 0;
+	if ((!has_tip && !can_do_without(j, err)) ||
 	    repo_open(j->mirror.data, NULL, &repo, err) < 0)
 		return -1;
 	j->commit = tip;
-	if (j->options.head && (!oid_from_hex(j->options.head, &j->commit) ||
-				!repo_has_commit(repo, &j->commit)))
+	if (j->options.head && !has_head(j, repo, &j->commit))
 		return error_set(err, ERR_CONFIG,
 				 "there is no commit %s in what was fetched of %s",
 				 j->options.head, j->site->branch);
 	if (repo_commit_read(repo, &j->commit, &about, err) < 0)
 		return -1;
 	j->has_commit = true;
-	tell_commit(&j->commit, &tip, &about);
+	tell_commit(&j->commit, has_tip ? &tip : NULL, &about);
 	return 0;
 }
 

@@ -189,6 +189,21 @@ def test_deploys_the_tip_and_older_ones_only_when_told(job):
     job.fails(2, "config", "there is no commit", arguments=("--head", "main"))
 
 
+def test_goes_back_while_the_host_is_away(job):
+    first = job.head()
+    job.commit("second", {"index.html": "three"})
+    assert job.run().status == 0
+    os.rename(job.repo.path, f"{job.repo.path}.away")
+    job.fails(1, "not-found", "there is no repository", arguments=("--head", first))
+    job.fails(1, "not-found", "there is no repository",
+              arguments=("--head", "1" * 40, "--rollback"))
+    ran = job.run("--head", first, "--rollback")
+    assert ran.status == 0, ran.errors
+    assert "there is no repository; going back without it" in ran.errors
+    assert ran.of("argv")[0]["argv"][5:] == [first, "--allow-rollback"]
+    assert ran.of("commit")[0]["tip"] is None
+
+
 def test_prints_the_tip(job):
     ran = job.run("--tip")
     assert ran.events == [{"type": "line", "line": job.head()}]
