@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -78,6 +79,17 @@ static int wait_signal(const sigset_t *set, int64_t ms)
 	int number = sigtimedwait(set, NULL, &t);
 
 	return number < 0 ? 0 : number;
+}
+
+/* A dump of memory would hold all secrets. Children inherit this. */
+static void forbid_dumps(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_CORE, &limit) == 0) {
+		limit.rlim_cur = 0;
+		(void)setrlimit(RLIMIT_CORE, &limit);
+	}
 }
 
 static void tell_systemd(struct daemon *d, const char *message)
@@ -387,6 +399,7 @@ int run_daemon(const struct options *o)
 
 	/* Mirrors, logs and the queue are nobody else's. */
 	umask(077);
+	forbid_dumps();
 	daemon_log_init(&d.log, d.clock);
 	notify_init(&d.notify, getpid());
 	take_signals(&d.signals);

@@ -210,6 +210,15 @@ def test_what_runs_ends_with_the_daemon(daemon):
     assert [job["state"] for job in daemon.jobs()] == ["running"]
 
 
+def test_no_dump_of_its_memory_is_written(daemon):
+    # Which the sanitizer would see to by itself.
+    daemon.sanitizers = {"ASAN_OPTIONS": "detect_leaks=0:disable_coredump=0"}
+    daemon.start()
+    with open(f"/proc/{daemon.process.pid}/limits", encoding="ascii") as limits:
+        [cores] = [line.split()[4] for line in limits if line.startswith("Max core file size")]
+    assert cores == "0"
+
+
 def test_who_sent_a_request_is_not_for_the_sender_to_say(daemon):
     daemon.more = {"trusted-proxies": ["127.0.0.1"]}
     daemon.start()
