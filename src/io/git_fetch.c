@@ -631,10 +631,12 @@ static bool is_damaged(const char *folder, const char *branch)
 	       err.code != ERR_NOT_FOUND;
 }
 
-static int open_mirror(const char *folder, const char *branch, git_repository **out,
-		       struct error *err)
+static int open_mirror(const char *folder, const struct mirror_remote *remote,
+		       git_repository **out, struct error *err)
 {
+	const char *branch = remote->branch;
 	size_t packs = clean_packs(folder);
+	struct oid tip;
 
 	remove_locks(folder, branch);
 	if (clear_way(folder, branch, err) < 0)
@@ -643,6 +645,9 @@ static int open_mirror(const char *folder, const char *branch, git_repository **
 	if (packs <= PACKS_MOST && !is_damaged(folder, branch) &&
 	    git_repository_open_bare(out, folder) == 0)
 		return 0;
+	/* What is whole is not given up for a host that is away: it has what people go back to. */
+	if (packs > PACKS_MOST && mirror_tip(remote, &tip, err) < 0)
+		return -1;
 	return make_mirror(folder, out, err);
 }
 
@@ -703,7 +708,7 @@ static enum outcome fetch_once(const char *folder, const struct mirror_remote *r
 	SCOPED(remote) git_remote *connected = NULL;
 	struct talk t = { .remote = remote };
 
-	if (open_mirror(folder, remote->branch, &handle, err) < 0 ||
+	if (open_mirror(folder, remote, &handle, err) < 0 ||
 	    talk_begin(&t, handle, &connected, err) < 0 ||
 	    find_tip(&t, connected, tip, err) < 0)
 		return FAILED;

@@ -126,6 +126,29 @@ static void test_a_branch_below_a_former_one(void **state)
 	}
 }
 
+static void test_many_packs_become_one_when_the_host_is_there(void **state)
+{
+	CLEANUP(buf) struct buf out = BUF_INIT(4096);
+	struct error err = ERROR_INIT;
+	struct oid want;
+	struct oid got;
+	struct oid tip;
+
+	(void)state;
+	must_fetch("HEAD");
+	want = id_of(&box, "up", "HEAD");
+	run(&box, "state/mirror", NULL,
+	    "for n in $(seq 201); do : >objects/pack/pack-$n.pack; done; "
+	    "mv ../../up ../../away; mkdir ../../up");
+	assert_int_equal(fetch("up", "main", &tip, &err), -1);
+	got = id_of(&box, "state/mirror", "main");
+	assert_true(oid_equal(&want, &got));
+	run(&box, "state/mirror", NULL, "rmdir ../../up; mv ../../away ../../up");
+	must_fetch("HEAD");
+	run(&box, "state/mirror", &out, "ls objects/pack/*.pack | wc -l");
+	assert_string_equal(out.data, "1\n");
+}
+
 static void test_tip_alone(void **state)
 {
 	CLEANUP_PTR(mem) char *url = in_box("up");
@@ -329,6 +352,7 @@ int main(void)
 		TEST(test_fetches_and_follows),
 		TEST(test_tells_what_is_not_there),
 		TEST(test_a_branch_below_a_former_one),
+		TEST(test_many_packs_become_one_when_the_host_is_there),
 		TEST(test_tip_alone),
 		TEST(test_recovers),
 		TEST(test_ignores_the_users_configuration),
