@@ -13,6 +13,7 @@
 enum {
 	ALIVE_MS = 60000,      /* the worker's threads come by more often */
 	ROOM_BYTES = 16 << 20, /* on the queue's disk */
+	PROBE_MS = 1000,       /* at most one write of ours in that time */
 	DRAIN_RETRY_S = 5,
 	CREDENTIALS_MOST = 512,
 };
@@ -129,15 +130,26 @@ static bool disk_has_room(const char *folder)
 	       (uint64_t)st.f_bavail * st.f_frsize > (uint64_t)ROOM_BYTES;
 }
 
+/* A write goes to the disk, and anybody may ask: who asks often gets an answer that is as old. */
+static bool takes_writes(struct front *f)
+{
+	struct error ignored = ERROR_INIT;
+	int64_t now = clock_monotonic_ms(f->clock);
+	int64_t last = atomic_load(&f->probed_ms);
+
+	if ((!last || now - last >= PROBE_MS) &&
+	    atomic_compare_exchange_strong(&f->probed_ms, &last, now))
+		atomic_store(&f->is_stuck, queue_probe(f->queue, &ignored) < 0);
+	return !atomic_load(&f->is_stuck);
+}
+
 static void answer_ready(struct front *f, const struct settings *s, struct answer *a)
 {
-	struct error err = ERROR_INIT;
-
 	if (atomic_load(&f->draining))
 		answer_text(a, 503, "stopping");
 	else if (!disk_has_room(s->state))
 		answer_text(a, 503, "the disk of the state folder is full");
-	else if (queue_probe(f->queue, &err))
+	else if (!takes_writes(f))
 		answer_text(a, 503, "the queue does not take writes");
 	else
 		answer_text(a, 200, "ok");

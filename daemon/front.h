@@ -14,6 +14,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -37,6 +38,9 @@ struct front {
 	struct limits *addresses;
 	struct limits *sites;
 	atomic_int draining;
+	/* Private: when the queue was last tried out (monotonic; 0: never), and how that went. */
+	_Atomic int64_t probed_ms;
+	atomic_bool is_stuck;
 };
 
 /* Before a body is read. True: read it, at most *most bytes in at most *ms; false: *a is the

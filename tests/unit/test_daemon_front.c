@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -365,6 +366,37 @@ static void test_front__draining(void **state)
 	assert_int_equal(pending(w), 0);
 }
 
+static off_t written(const struct world *w)
+{
+	char path[300];
+	struct stat st = { .st_size = 0 };
+
+	snprintf(path, sizeof path, "%s/queue.db-wal", w->folder);
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_size;
+}
+
+static void test_front__asking_often_writes_little(void **state)
+{
+	struct world *w = *state;
+	off_t before = written(w), after = 0;
+
+	for (int i = 0; i < 20; i++) {
+		struct request r = { .method = "GET", .path = "/readyz" };
+		CLEANUP(answer) struct answer a;
+
+		assert_int_equal(ask(w, FRONT_ALL, &r, &a), 200);
+		if (i == 0)
+			after = written(w);
+		assert_true(after > before && written(w) == after);
+	}
+	w->clock.now_ms += 1000;
+	struct request r = { .method = "GET", .path = "/readyz" };
+	CLEANUP(answer) struct answer a;
+	assert_int_equal(ask(w, FRONT_ALL, &r, &a), 200);
+	assert_true(written(w) > after);
+}
+
 /* A push of the site that takes Standard Webhooks, signed. */
 static int push_signed(struct world *w, const char *id, const char *body)
 {
@@ -417,6 +449,7 @@ int main(void)
 		TEST(test_front__page_password),
 		TEST(test_front__limits),
 		TEST(test_front__draining),
+		TEST(test_front__asking_often_writes_little),
 		TEST(test_front__same_bytes_signed_anew),
 	};
 
