@@ -112,8 +112,9 @@ bool front_takes_body(struct front *f, enum front_door door, const struct reques
 
 static void answer_health(struct front *f, struct answer *a)
 {
-	int64_t silent =
-		f->worker ? clock_monotonic_ms(f->clock) - worker_alive_ms(f->worker) : 0;
+	struct worker *worker = atomic_load(&f->worker);
+	int64_t silent = worker ? clock_monotonic_ms(f->clock) - worker_alive_ms(worker)
+				: 0;
 
 	if (silent > ALIVE_MS)
 		answer_text(a, 503,

@@ -32,7 +32,7 @@ struct front {
 	struct settings_box *settings;
 	struct queue *queue;
 	struct metrics *metrics;
-	struct worker *worker; /* may be NULL: nothing is deployed here */
+	struct worker *_Atomic worker; /* NULL: nothing is deployed here, or not yet */
 	const struct clock *clock;
 	const struct log *log;
 	struct limits *addresses;

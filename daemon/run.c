@@ -154,7 +154,6 @@ static int start_server(struct daemon *d, struct error *err)
 	const struct server_needs needs = { .settings = d->settings,
 					    .queue = d->queue,
 					    .metrics = d->metrics,
-					    .worker = d->worker,
 					    .clock = d->clock,
 					    .log = &d->log.log };
 
@@ -184,10 +183,12 @@ static int start_with(struct daemon *d, struct settings *s, struct error *err)
 	d->metrics = metrics_new(clock_wall_ms(d->clock));
 	if (http_curl_new(&http, &d->http, err) < 0)
 		return -1;
-	if (start_worker(d, err) < 0)
+	/* A daemon that cannot listen, since another one does, must not begin a deploy. */
+	if (start_server(d, err) < 0 || start_worker(d, err) < 0)
 		return -1;
 	queue_on_change(d->queue, wake_worker, d->worker);
-	return start_server(d, err);
+	server_set_worker(d->server, d->worker);
+	return 0;
 }
 
 static int start(struct daemon *d, struct error *err)

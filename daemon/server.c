@@ -399,7 +399,6 @@ int server_start(const struct server_needs *needs, struct server **out, struct e
 	s->front = (struct front){ .settings = needs->settings,
 				   .queue = needs->queue,
 				   .metrics = needs->metrics,
-				   .worker = needs->worker,
 				   .clock = needs->clock,
 				   .log = needs->log,
 				   .addresses = limits_new(),
@@ -411,6 +410,11 @@ int server_start(const struct server_needs *needs, struct server **out, struct e
 	}
 	*out = s;
 	return 0;
+}
+
+void server_set_worker(struct server *s, struct worker *worker)
+{
+	atomic_store(&s->front.worker, worker);
 }
 
 void server_drain(struct server *s)

@@ -22,7 +22,6 @@ struct server_needs {
 	struct settings_box *settings;
 	struct queue *queue;
 	struct metrics *metrics;
-	struct worker *worker; /* may be NULL */
 	const struct clock *clock;
 	const struct log *log;
 };
@@ -31,6 +30,8 @@ struct server_needs {
  * addresses and the number of threads are read once: a reload does not change them. */
 int server_start(const struct server_needs *needs, struct server **out,
 		 struct error *err);
+/* Whose health is told from now on; until server_stop() has returned. */
+void server_set_worker(struct server *s, struct worker *worker);
 /* From now on readiness is denied, deliveries get 503, and connections are closed once answered. */
 void server_drain(struct server *s);
 /* Drains, waits for requests in flight (at most grace_ms), and closes. Frees. NULL-safe. */

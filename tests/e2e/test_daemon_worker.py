@@ -210,6 +210,26 @@ def test_what_runs_ends_with_the_daemon(daemon):
     assert [job["state"] for job in daemon.jobs()] == ["running"]
 
 
+def test_who_cannot_listen_deploys_nothing(daemon):
+    daemon.site = {"poll": "0s"}
+    daemon.start()
+    daemon.stop()
+    daemon.command_line("redeploy", "resume")
+    daemon.action("#!/bin/sh\ntrap '' TERM\necho >$0.ran\nsleep 3\n")
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(("127.0.0.1", daemon.port))
+        taken.listen()
+        for _ in range(5):
+            ended = subprocess.run([DAEMON, "--config", str(daemon.folder / "daemon.yml")],
+                                   env=daemon.env(), capture_output=True, timeout=60, check=False)
+            assert ended.returncode == 1 and b"listen on" in ended.stderr, ended.stderr
+            assert b"attempt 1" not in ended.stderr, ended.stderr
+    job = daemon.jobs()[0]
+    assert (job["state"], job["started_ms"]) == ("pending", 0)
+    assert not (daemon.folder / "action.ran").exists()
+
+
 def test_no_dump_of_its_memory_is_written(daemon):
     # Which the sanitizer would see to by itself.
     daemon.sanitizers = {"ASAN_OPTIONS": "detect_leaks=0:disable_coredump=0"}
