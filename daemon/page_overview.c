@@ -16,7 +16,9 @@ static void put_subject(const struct page *p, const struct job *job, struct buf 
 	struct error ignored = ERROR_INIT;
 	CLEANUP(story) struct story s;
 
-	if (story_read(p->settings->state, job->id, &s, &ignored) == 0 && *s.subject) {
+	/* A later attempt may have found another commit. */
+	if (story_read_head(p->settings->state, job->id, &s, &ignored) == 0 &&
+	    *s.subject && str_eq(s.commit, job->deployed)) {
 		buf_char(out, ' ');
 		html_foreign(out, s.subject);
 	}

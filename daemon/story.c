@@ -163,29 +163,56 @@ static void add_lines(struct story *s, const struct buf *text)
 	}
 }
 
-int story_read(const char *state, int64_t id, struct story *out, struct error *err)
+/* Takes up to most bytes from *offset on. */
+static int read_piece(const char *state, int64_t id, int64_t *offset, size_t most,
+		      struct story *out, struct error *err)
 {
 	CLEANUP(buf) struct buf text = BUF_INIT(CHUNK);
-	int64_t begin;
-	int64_t offset = 0;
 
-	*out = (struct story){
+	if (joblog_read(state, id, offset, most, &text, err) < 0)
+		return -1;
+	add_lines(out, &text);
+	return 0;
+}
+
+static int end_reading(struct error *why, struct error *err)
+{
+	if (why->code == ERR_NONE || why->code == ERR_NOT_FOUND)
+		return 0;
+	*err = *why;
+	return -1;
+}
+
+static void story_start(struct story *s)
+{
+	*s = (struct story){
 		.commit = "", .subject = "", .author = "", .verdict = "", .error = ""
 	};
-	do {
-		struct error why = ERROR_INIT;
+}
 
+int story_read(const char *state, int64_t id, struct story *out, struct error *err)
+{
+	struct error why = ERROR_INIT;
+	int64_t begin = -1;
+	int64_t offset = 0;
+
+	story_start(out);
+	while (offset > begin) {
 		begin = offset;
-		buf_clear(&text);
-		if (joblog_read(state, id, &offset, CHUNK, &text, &why)) {
-			if (why.code == ERR_NOT_FOUND)
-				return 0;
-			*err = why;
-			return -1;
-		}
-		add_lines(out, &text);
-	} while (offset > begin);
-	return 0;
+		if (read_piece(state, id, &offset, CHUNK, out, &why) < 0)
+			break;
+	}
+	return end_reading(&why, err);
+}
+
+int story_read_head(const char *state, int64_t id, struct story *out, struct error *err)
+{
+	struct error why = ERROR_INIT;
+	int64_t offset = 0;
+
+	story_start(out);
+	(void)read_piece(state, id, &offset, STORY_HEAD_MOST, out, &why);
+	return end_reading(&why, err);
 }
 
 void story_release(struct story *s)

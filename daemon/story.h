@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "base/vec.h"
 
-enum { STORY_ITEMS_MOST = 200, STORY_LINES_MOST = 300 };
+enum { STORY_ITEMS_MOST = 200, STORY_LINES_MOST = 300, STORY_HEAD_MOST = 64 << 10 };
 
 struct story_phase {
 	const char *name;
@@ -50,6 +50,9 @@ struct story {
 /* Reads the log of a job. A job without one has an empty story. Released by the caller
  * either way. */
 int story_read(const char *state, int64_t id, struct story *out, struct error *err);
+/* The same of the log's begin only, where the commit is told, for those who need no more: a log
+ * may be long. At most STORY_HEAD_MOST bytes are read. */
+int story_read_head(const char *state, int64_t id, struct story *out, struct error *err);
 void story_release(struct story *s);
 
 /* The i-th line that is kept; NULL behind the last. */

@@ -8,7 +8,10 @@
 
 #include <cmocka.h>
 
+#include "base/mem.h"
+#include "daemon/joblog.h"
 #include "daemon/story.h"
+#include "io/fs.h"
 
 static void add(struct story *s, const char *line)
 {
@@ -117,6 +120,39 @@ static void test_story__keeps_the_last_lines(void **state)
 	story_release(&s);
 }
 
+/* The overview wants a commit's first line of each site, and is asked for all the time. */
+static void test_story__of_the_begin_of_a_long_log(void **state)
+{
+	CLEANUP(buf) struct buf folder = BUF_INIT(200);
+	static const char commit[] = "{\"v\":1,\"type\":\"commit\",\"commit\":\"abc\","
+				     "\"summary\":\"hello\"}";
+	struct error err = ERROR_INIT;
+	struct joblog *log = NULL;
+	struct story s;
+	char line[1000];
+
+	(void)state;
+	memset(line, 'x', sizeof line);
+	assert_int_equal(fs_make_temp("/tmp", &folder, &err), 0);
+	assert_int_equal(joblog_open(folder.data, 7, 8 << 20, &log, &err), 0);
+	joblog_line(log, 1, false, commit, strlen(commit));
+	for (int i = 0; i < 2000; i++)
+		joblog_line(log, 2, true, line, sizeof line);
+	joblog_free(log);
+	assert_int_equal(story_read_head(folder.data, 7, &s, &err), 0);
+	assert_string_equal(s.subject, "hello");
+	assert_true(s.n_lines > 50 && s.n_lines < 70);
+	story_release(&s);
+	assert_int_equal(story_read(folder.data, 7, &s, &err), 0);
+	assert_string_equal(s.subject, "hello");
+	assert_int_equal(s.n_lines, 2001);
+	story_release(&s);
+	assert_int_equal(story_read_head(folder.data, 8, &s, &err), 0);
+	assert_string_equal(s.subject, "");
+	story_release(&s);
+	assert_int_equal(fs_remove_tree(folder.data, &err), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -124,6 +160,7 @@ int main(void)
 		cmocka_unit_test(test_story__another_attempt),
 		cmocka_unit_test(test_story__of_nonsense),
 		cmocka_unit_test(test_story__keeps_the_last_lines),
+		cmocka_unit_test(test_story__of_the_begin_of_a_long_log),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
