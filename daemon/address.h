@@ -20,8 +20,9 @@ bool address_in(const char *address, const struct str_list *networks);
 void address_of_client(const char *peer, const char *forwarded,
 		       const struct str_list *trusted, char out[ADDRESS_MAX]);
 
-/* What requests of one sender are counted by: an IPv4 address, or the /64 of an IPv6 one, in which a
- * single machine has all addresses for itself (RFC 4291 section 2.5.1). Written to out. */
+/* What requests of one sender are counted by: an IPv4 address, or the /64 of an IPv6 one, in
+ * which a single machine has all addresses for itself (RFC 4291 section 2.5.1). Written to
+ * out. */
 void address_party(const char *address, char out[ADDRESS_MAX]);
 
 #endif

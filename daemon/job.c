@@ -359,8 +359,8 @@ static bool has_head(const struct job_run *j, struct repo *repo, struct oid *hea
 	return oid_from_hex(j->options.head, head) && repo_has_commit(repo, head);
 }
 
-/* Going back is most urgent when a host is down, and needs nothing from it: the commit was fetched when it was
- * deployed. */
+/* Going back is most urgent when a host is down, and needs nothing from it: the commit was
+ * fetched when it was deployed. */
 static bool can_do_without(const struct job_run *j, const struct error *why)
 {
 	CLEANUP_PTR(repo) struct repo *repo = NULL;

@@ -39,10 +39,10 @@ static void row_known(void *ctx, const char *const *cells)
 	};
 }
 
-/* Of a delivery of which something is known: 1 when it is a push all the same. A branch that is moved
- * to a commit, back, and there again is told by the same bytes each time by hosts that put no
- * time into them, and names are not signed: one of the two alone counts only as long as nothing
- * else has been asked for since. At worst the branch's tip is deployed once more. */
+/* Of a delivery of which something is known: 1 when it is a push all the same. A branch that is
+ * moved to a commit, back, and there again is told by the same bytes each time by hosts that put
+ * no time into them, and names are not signed: one of the two alone counts only as long as
+ * nothing else has been asked for since. At worst the branch's tip is deployed once more. */
 static int remember_rest(struct queue_db *db, const struct queue_put *put,
 			 struct error *err)
 {

@@ -33,8 +33,8 @@ size_t request_header_count(const struct request *r, const char *name);
 /* Whether two parties could understand the body's length differently (RFC 9112 section 6.3): then what
  * follows on the connection may be a part of it. */
 bool request_is_framed_oddly(const struct request *r);
-/* The values of all headers of that name as one list, in their order (RFC 9110 section 5.3): a proxy may
- * add a line of its own behind what was sent to it. NULL: there is none; else out's. */
+/* The values of all headers of that name as one list, in their order (RFC 9110 section 5.3): a
+ * proxy may add a line of its own behind what was sent to it. NULL: there is none; else out's. */
 const char *request_header_list(const struct request *r, const char *name,
 				struct buf *out);
 

@@ -116,9 +116,9 @@ static void take_line(void *ctx, enum process_stream stream, const char *line, s
 		take_event(r, line, len);
 }
 
-/* Asked all the time while the child runs, unlike the keeper, who may be held up by a queue that does not
- * answer. By the end of the lease, when somebody else may begin, the child must be gone: it gets the last
- * quarter of it to end. */
+/* Asked all the time while the child runs, unlike the keeper, who may be held up by a queue that
+ * does not answer. By the end of the lease, when somebody else may begin, the child must be gone:
+ * it gets the last quarter of it to end. */
 static bool must_stop(void *ctx)
 {
 	struct run *r = ctx;

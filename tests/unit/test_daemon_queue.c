@@ -169,8 +169,8 @@ static void test_put__replays_make_nothing(void **state)
 	}
 }
 
-/* A branch that goes to a commit, back, and there again: Bitbucket's and a script's bodies hold no time,
- * so the third push is told by the bytes of the first. */
+/* A branch that goes to a commit, back, and there again: Bitbucket's and a script's bodies hold
+ * no time, so the third push is told by the bytes of the first. */
 static void test_put__the_same_bytes_later_are_a_push(void **state)
 {
 	static const unsigned char there[32] = { 1, 0, 2 };
