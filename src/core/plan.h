@@ -241,7 +241,7 @@ struct backend_input {
 	/* a template, KNOW_LIVE */
 	const char *text; /* the template as it would be sent */
 	const char *live_text;
-	const char *status; /* of the stack */
+	const char *status;  /* of the stack */
 	bool status_is_good; /* what is live is in force, also after a rollback */
 	const struct backend_parameter *parameters;
 	size_t n_parameters;

@@ -9,8 +9,9 @@ LLVM=
 BUILD_PACKAGES=(
 	build-essential cmake ninja-build pkg-config git ca-certificates
 	libgit2-dev libcurl4-openssl-dev libjansson-dev libyaml-dev libexpat1-dev
-	libzip-dev zlib1g-dev libssl-dev libcivetweb-dev libsqlite3-dev libpq-dev
+	libzip-dev zlib1g-dev libssl-dev
 )
+DAEMON_PACKAGES=(libcivetweb-dev libsqlite3-dev libpq-dev)
 
 AWSCLI_VERSION=1.46.3
 SAMCLI_VERSION=1.170.0
@@ -18,11 +19,11 @@ SAMCLI_VERSION=1.170.0
 # deps build|python|test|fault|all|bench
 deps() {
 	case $1 in
-	build) debian "${BUILD_PACKAGES[@]}" ;;
+	build) debian "${BUILD_PACKAGES[@]}" "${DAEMON_PACKAGES[@]}" ;;
 	python) python_ready ;;
 	test)
 		llvm_pick
-		debian "${BUILD_PACKAGES[@]}" libcmocka-dev shellcheck unzip \
+		debian "${BUILD_PACKAGES[@]}" "${DAEMON_PACKAGES[@]}" libcmocka-dev shellcheck unzip \
 			"clang-$LLVM" "clang-format-$LLVM" "clang-tidy-$LLVM" "libclang-rt-$LLVM-dev"
 		browser_ready
 		postgres_ready
