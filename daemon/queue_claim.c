@@ -3,6 +3,8 @@
 /* A site has at most two jobs that are not over: all that a claim has to look at is twice the
  * number of sites, however long the history is. */
 
+enum { FAR_MS = 86400000 };
+
 struct live {
 	int64_t id;
 	char site[QUEUE_SITE_MAX];
@@ -51,6 +53,13 @@ static int compare_choice(const void *a, const void *b)
 	return (left->take > right->take) - (left->take < right->take);
 }
 
+/* Nobody holds a job, or waits, for that long: the clock that said so was wrong, and has been
+ * set back since. Taken at its word, the site would stand still for as long. */
+static bool is_ahead(int64_t at_ms, int64_t now_ms)
+{
+	return at_ms > now_ms && at_ms - now_ms <= FAR_MS;
+}
+
 static void no_later(int64_t *next_ms, int64_t ms)
 {
 	if (ms < *next_ms)
@@ -67,9 +76,9 @@ static struct choice judge(const struct live *jobs, size_t n, int64_t now_ms,
 	struct choice c = { .take = 0 };
 
 	memcpy(c.site, jobs[0].site, sizeof(c.site));
-	if (running && running->lease_ms > now_ms) {
+	if (running && is_ahead(running->lease_ms, now_ms)) {
 		no_later(next_ms, running->lease_ms);
-	} else if (pending && pending->not_before_ms > now_ms) {
+	} else if (pending && is_ahead(pending->not_before_ms, now_ms)) {
 		no_later(next_ms, pending->not_before_ms);
 	} else if (pending) {
 		c.take = pending->id;

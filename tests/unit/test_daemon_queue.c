@@ -374,6 +374,28 @@ static void test_claim__a_newer_one_instead_of_an_expired_one(void **state)
 	assert_int_equal(f->err.code, ERR_CONDITION);
 }
 
+/* The machine began with a clock that was years ahead, and crashed. */
+static void test_claim__a_clock_that_was_set_back(void **state)
+{
+	static const int64_t year = INT64_C(31536000000);
+	struct queue_fixture *f = *state;
+	struct job job;
+	struct job again;
+
+	put(f, "one", "1");
+	job = claim(f, 5 * year);
+	assert_int_equal(claim(f, 5 * year + 1).id, 0);
+	again = claim(f, year);
+	assert_int_equal(again.id, job.id);
+	/* Once more in five years, it was said then. */
+	assert_int_equal(end_as(f, &again,
+				(struct queue_end){ .state = JOB_PENDING,
+						    .not_before_ms = 5 * year,
+						    .now_ms = year }),
+			 0);
+	assert_int_equal(claim(f, 2 * year).id, job.id);
+}
+
 static void test_renew__a_lease_nobody_took_is_ours(void **state)
 {
 	struct queue_fixture *f = *state;
@@ -1001,6 +1023,7 @@ int main(void)
 		FILE_TEST(test_claim__no_sites),
 		FILE_TEST(test_claim__takes_over_when_the_lease_has_ended),
 		FILE_TEST(test_claim__a_newer_one_instead_of_an_expired_one),
+		FILE_TEST(test_claim__a_clock_that_was_set_back),
 		FILE_TEST(test_renew__a_lease_nobody_took_is_ours),
 		FILE_TEST(test_end__once_more),
 		FILE_TEST(test_end__hostile_texts),
