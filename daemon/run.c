@@ -175,16 +175,17 @@ static int start_with(struct daemon *d, struct settings *s, struct error *err)
 	d->settings = settings_box_new(s);
 	daemon_log_format(&d->log, s->json_log);
 	say_warnings(d, s);
-	if (find_program(d->program, err) < 0 || fs_make_folders(s->state, err) < 0 ||
-	    settings_keep(s, err) < 0)
+	if (find_program(d->program, err) < 0 || fs_make_folders(s->state, err) < 0)
 		return -1;
 	if (store_open(s, &d->log.log, &d->queue, err) < 0)
 		return -1;
 	d->metrics = metrics_new(clock_wall_ms(d->clock));
 	if (http_curl_new(&http, &d->http, err) < 0)
 		return -1;
-	/* A daemon that cannot listen, since another one does, must not begin a deploy. */
-	if (start_server(d, err) < 0 || start_worker(d, err) < 0)
+	/* A daemon that cannot listen, since another one does, must neither begin a deploy nor
+	 * change what the other's children read. */
+	if (start_server(d, err) < 0 || settings_keep(s, err) < 0 ||
+	    start_worker(d, err) < 0)
 		return -1;
 	queue_on_change(d->queue, wake_worker, d->worker);
 	server_set_worker(d->server, d->worker);

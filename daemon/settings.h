@@ -99,7 +99,8 @@ int settings_read_queue(const char *path, struct settings **out, struct error *e
 int settings_read_site(const char *path, const char *folder, const char *site,
 		       struct settings **out, struct error *err);
 /* Writes the file as it was read to the state folder, for children to read: what is at path may by
- * now be something else, and wrong. Not yet shared with other threads. -1: ERR_IO. */
+ * now be something else, and wrong. Not yet shared with threads that deploy: others have no use for
+ * it. -1: ERR_IO. */
 int settings_keep(struct settings *s, struct error *err);
 struct settings *settings_hold(struct settings *s);
 void settings_drop(struct settings *s); /* NULL-safe */

@@ -230,6 +230,20 @@ def test_who_cannot_listen_deploys_nothing(daemon):
     assert not (daemon.folder / "action.ran").exists()
 
 
+def test_who_cannot_listen_changes_nothing_for_who_does(daemon):
+    daemon.start()
+    mine = (daemon.folder / "state" / "daemon.yml").read_text()
+    config = json.loads((daemon.folder / "daemon.yml").read_text())
+    config["sites"] = {"another": config["sites"]["resume"]}
+    other = daemon.folder / "other.yml"
+    other.write_text(json.dumps(config))
+    ended = subprocess.run([DAEMON, "--config", str(other)], env=daemon.env(),
+                           capture_output=True, timeout=60, check=False)
+    assert ended.returncode == 1 and b"listen on" in ended.stderr, ended.stderr
+    assert (daemon.folder / "state" / "daemon.yml").read_text() == mine
+    daemon.goes_on()
+
+
 def test_no_dump_of_its_memory_is_written(daemon):
     # Which the sanitizer would see to by itself.
     daemon.sanitizers = {"ASAN_OPTIONS": "detect_leaks=0:disable_coredump=0"}
