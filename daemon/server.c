@@ -25,6 +25,9 @@ enum {
 	HEAD_MOST = 2048,
 	PORTS_MOST = 2048,
 	WAIT_SLICE_MS = 10,
+	SMALL_BODY = 64 << 10,
+	ROOM_BYTES = 64 << 20, /* for all larger ones that are read at one time */
+	ROOM_RETRY_S = 5,
 	TURN_MS = 500, /* of a kept connection, while others wait */
 	OPTION_MAX = 16,
 	REQUEST_MOST = 16384, /* of a request without its body, as CivetWeb is told */
@@ -42,6 +45,7 @@ struct server {
 	struct front front;
 	struct door doors[DOORS];
 	atomic_int in_flight;
+	atomic_llong room_taken;
 };
 
 static struct request request_of(const struct mg_request_info *info,
@@ -186,18 +190,32 @@ static bool pass_over_body(struct door *door, struct mg_connection *conn,
 	return false;
 }
 
-/* The answer, and whether the connection can be used again. */
-static bool handle(struct door *door, struct mg_connection *conn, const struct request *r,
-		   struct answer *a)
+/* Bodies are read before it is known who sends them, and then take their size several times
+ * over. Large ones share a room, so that strangers cannot fill the memory; one fits always. */
+static bool take_room(struct server *s, long long len)
 {
-	struct server *s = door->server;
-	const struct mg_request_info *info = mg_get_request_info(conn);
+	if (len <= SMALL_BODY)
+		return true;
+	long long before = atomic_fetch_add(&s->room_taken, len);
+	if (before == 0 || before + len <= ROOM_BYTES)
+		return true;
+	atomic_fetch_sub(&s->room_taken, len);
+	return false;
+}
+
+static void give_room(struct server *s, long long len)
+{
+	if (len > SMALL_BODY)
+		atomic_fetch_sub(&s->room_taken, len);
+}
+
+/* A body that was admitted: read and answered. False: it did not come. */
+static bool read_and_answer(struct door *door, struct mg_connection *conn,
+			    const struct request *r, int64_t ms, struct answer *a)
+{
 	CLEANUP(buf) struct buf body = BUF_INIT((size_t)1 << 30);
 	struct request whole = *r;
-	int64_t ms = 0;
 
-	if (!front_takes_body(&s->front, door->kind, r, info->content_length, &ms, a))
-		return pass_over_body(door, conn, r);
 	if (!read_in_time(door, conn, r, ms, &body)) {
 		a->status = 408;
 		buf_str(&a->body, "the body did not come in time\n");
@@ -205,8 +223,30 @@ static bool handle(struct door *door, struct mg_connection *conn, const struct r
 	}
 	whole.body = body.data;
 	whole.body_len = body.len;
-	front_answer(&s->front, door->kind, &whole, a);
+	front_answer(&door->server->front, door->kind, &whole, a);
 	return true;
+}
+
+/* The answer, and whether the connection can be used again. */
+static bool handle(struct door *door, struct mg_connection *conn, const struct request *r,
+		   struct answer *a)
+{
+	struct server *s = door->server;
+	long long len = mg_get_request_info(conn)->content_length;
+	int64_t ms = 0;
+	bool read;
+
+	if (!front_takes_body(&s->front, door->kind, r, len, &ms, a))
+		return pass_over_body(door, conn, r);
+	if (!take_room(s, len)) {
+		a->status = 503;
+		a->retry_after_s = ROOM_RETRY_S;
+		buf_str(&a->body, "too many large bodies at one time\n");
+		return pass_over_body(door, conn, r);
+	}
+	read = read_and_answer(door, conn, r, ms, a);
+	give_room(s, len);
+	return read;
 }
 
 static void client_of(const struct server *s, const struct mg_request_info *info,

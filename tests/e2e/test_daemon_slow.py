@@ -102,3 +102,21 @@ def test_kept_connections_take_turns(daemon):
                 ready.close()
                 del connections[numbers[ready]]
     assert min(done.values()) >= 2, done
+
+
+def status_of(connection):
+    return connection.recv(4096).split(b" ", 2)[1]
+
+
+def test_large_bodies_share_room(daemon):
+    """Before it is known who sends them, they cannot fill the memory; small ones need no room."""
+    head = SLOW_HEAD.replace(b"1000", b"%d" % (20 << 20))
+    large = [connect(daemon, head) for _ in range(3)]
+    time.sleep(0.3)
+    with connect(daemon, head) as one_more:
+        assert status_of(one_more) == b"503"
+    assert daemon.deliver("a", ZERO, daemon.bare.first[1])[0] == 202
+    # Given back, however they end.
+    assert all(a.split(b" ", 2)[1] == b"408" for a in trickle(large, 20))
+    with connect(daemon, head) as later:
+        assert status_of(later) == b"408"
