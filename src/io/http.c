@@ -93,6 +93,18 @@ bool http_date_parse(const char *text, int64_t *out_ms)
 	return true;
 }
 
+int64_t http_response_asked_ms(const struct http_response *res)
+{
+	const char *date = http_response_header(res, "Date");
+	int64_t took_ms = res->received_ms - res->sent_ms;
+	int64_t date_ms;
+
+	if (!date || http_response_header(res, "Age") || !http_date_parse(date, &date_ms))
+		return 0;
+	/* Our clock may have been set back meanwhile. */
+	return took_ms > 0 ? date_ms - took_ms : date_ms;
+}
+
 /* ---- one request ---- */
 
 struct single {

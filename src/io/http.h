@@ -69,6 +69,10 @@ void http_response_release(struct http_response *res);
 const char *http_response_header(const struct http_response *res, const char *name);
 /* Moves a response; *from is left empty. */
 void http_response_move(struct http_response *to, struct http_response *from);
+/* A moment by the server's clock, in ms since 1970, at which the request had not been sent yet:
+ * what the answer tells was so then, or has become so since. It is the answer's Date less the
+ * time that the answer took. 0: there is no Date that can be read, or a cache has answered. */
+int64_t http_response_asked_ms(const struct http_response *res);
 
 /* Reads "Tue, 15 Nov 1994 08:12:31 GMT" (RFC 9110 section 5.6.7, the one form that is still
  * written) as ms since 1970. False: not such a date. */

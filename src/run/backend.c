@@ -73,6 +73,7 @@ void backend_forget_reading(struct backend_work *b)
 	str_list_release(&b->drifted);
 	str_list_release(&b->left_sets);
 	arena_release(&b->read_arena);
+	b->asked_ms = 0;
 	b->exists = false;
 	b->is_busy = false;
 	b->live_text = NULL;
@@ -117,16 +118,11 @@ static const char *arn_part(const char *arn, int n, struct arena *arena)
 	return arn ? arena_strndup(arena, arn, strcspn(arn, ":")) : NULL;
 }
 
-static bool asks_for_template(const struct backend_work *b)
-{
-	return b->wanted && !b->outputs_only;
-}
-
 size_t backend_n_calls(const struct backend_work *b)
 {
 	if (is_function(b))
 		return value_text(&b->backend->alias) ? 2 : 1;
-	return asks_for_template(b) ? 2 : 1;
+	return b->wanted ? 2 : 1;
 }
 
 const char *backend_region(const struct backend_work *b)
@@ -171,7 +167,7 @@ void backend_calls(const struct backend_work *b, struct aws_call *calls)
 		return;
 	}
 	cfn_stack_request(&calls[0].request, target);
-	if (asks_for_template(b))
+	if (b->wanted)
 		cfn_template_request(&calls[1].request, target);
 }
 
@@ -239,6 +235,7 @@ static int take_stack(struct backend_work *b, struct aws_call *calls, struct err
 	/* Strings of an earlier answer stay, which others have borrowed. */
 	cfn_stack_release(&b->stack);
 	b->exists = b->is_busy = false;
+	b->live_text = NULL;
 	if (calls[0].err.code && cfn_stack_is_absent(&calls[0].err))
 		return 0;
 	if (calls[0].err.code) {
@@ -252,11 +249,26 @@ static int take_stack(struct backend_work *b, struct aws_call *calls, struct err
 	/* A stack of which only a change set was made is none yet. */
 	b->exists = state != CFN_SHELL;
 	b->is_busy = state == CFN_BUSY;
-	return asks_for_template(b) && b->exists ? take_template(b, &calls[1], err) : 0;
+	return b->wanted && b->exists ? take_template(b, &calls[1], err) : 0;
+}
+
+/* The earliest; 0 if one does not tell. */
+static int64_t asked_ms(const struct aws_call *calls, size_t n)
+{
+	int64_t first = http_response_asked_ms(&calls[0].response);
+
+	for (size_t i = 1; i < n; i++) {
+		int64_t ms = http_response_asked_ms(&calls[i].response);
+
+		if (ms < first)
+			first = ms;
+	}
+	return first;
 }
 
 int backend_take(struct backend_work *b, struct aws_call *calls, struct error *err)
 {
+	b->asked_ms = asked_ms(calls, backend_n_calls(b));
 	return is_function(b) ? take_functions(b, calls, err) : take_stack(b, calls, err);
 }
 

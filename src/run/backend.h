@@ -35,7 +35,6 @@ struct backend_work {
 	bool wanted;        /* it is deployed; else only its outputs are asked for */
 	bool is_place;      /* its outputs say where a site goes */
 	bool leads_to_site; /* they do, or those of stacks that take them */
-	bool outputs_only;  /* what is live is not asked for now, but what it puts out */
 	bool only_as_read; /* no claim keeps others away: what is there must be what was read */
 	struct arena arena;
 	struct package package; /* of a template */
@@ -48,6 +47,7 @@ struct backend_work {
 	/* What one reading found */
 	bool hidden; /* what it puts out will not do, and is as if it were not known */
 	struct arena read_arena;
+	int64_t asked_ms; /* when it was so, by AWS's clock (http_response_asked_ms) */
 	bool exists;
 	bool is_busy;
 	struct cfn_stack stack;

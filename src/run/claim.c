@@ -12,6 +12,10 @@
 /* The lease must outlast every request that was started under it. */
 enum { DEADLINE_MARGIN_MS = 5000 };
 
+/* Last-Modified has whole seconds, which may make a state one second older than it is; clocks of
+ * AWS agree to better than another. */
+enum { SINCE_MARGIN_MS = 2000 };
+
 /* A runner kills some 7 s after it has told a job to stop. */
 enum { DROP_MS = 5000 };
 
@@ -277,16 +281,13 @@ void claim_read_request(struct aws_request *req, const char *bucket, const char 
 	req->max_response = STATE_TEXT_MAX;
 }
 
-static bool header_seconds(const struct http_response *res, const char *name,
-			   int64_t *out)
+/* 0: it is not there, or no time. */
+static int64_t header_ms(const struct http_response *res, const char *name)
 {
 	const char *text = http_response_header(res, name);
 	int64_t ms;
 
-	if (!text || !http_date_parse(text, &ms))
-		return false;
-	*out = ms / 1000;
-	return true;
+	return text && http_date_parse(text, &ms) ? ms : 0;
 }
 
 /* By the store's clock alone; one that does not tell the time has its leases waited for
@@ -294,12 +295,12 @@ static bool header_seconds(const struct http_response *res, const char *name,
 static int64_t lease_wait_s(const struct http_response *res,
 			    const struct state_lease *lease)
 {
-	int64_t now_s, modified_s;
+	int64_t now_ms = header_ms(res, "Date");
+	int64_t modified_ms = header_ms(res, "Last-Modified");
 
-	if (!header_seconds(res, "Date", &now_s) ||
-	    !header_seconds(res, "Last-Modified", &modified_s))
-		now_s = modified_s = 0;
-	return state_lease_wait_s(lease, now_s, modified_s);
+	if (!now_ms || !modified_ms)
+		now_ms = modified_ms = 0;
+	return state_lease_wait_s(lease, now_ms / 1000, modified_ms / 1000);
 }
 
 static int unpack(const struct http_response *res, struct claim_read *out,
@@ -347,5 +348,11 @@ int claim_read_result(struct aws_call *call, struct claim_read *out, struct erro
 	out->exists = true;
 	out->etag = arena_strdup(&out->state.arena, etag);
 	out->wait_s = lease_wait_s(res, &out->state.lease);
+	out->written_ms = header_ms(res, "Last-Modified");
 	return 0;
+}
+
+bool claim_read_may_be_since(int64_t written_ms, int64_t asked_ms)
+{
+	return !written_ms || !asked_ms || written_ms + SINCE_MARGIN_MS >= asked_ms;
 }

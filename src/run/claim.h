@@ -57,13 +57,22 @@ int claim_commit(struct claim *c, const struct state *after, struct error *err);
 struct claim_read {
 	struct state state;
 	bool exists;
-	const char *etag; /* in state.arena */
-	int64_t wait_s;   /* until its lease is dead; 0: none, or dead */
+	const char *etag;   /* in state.arena */
+	int64_t wait_s;     /* until its lease is dead; 0: none, or dead */
+	int64_t written_ms; /* when, by the store's clock; 0: it does not tell */
 };
 
 void claim_read_release(struct claim_read *r);
 void claim_read_request(struct aws_request *req, const char *bucket, const char *prefix);
 /* Reads what came of the request: an absent state is an answer, not an error. */
 int claim_read_result(struct aws_call *call, struct claim_read *out, struct error *err);
+
+/* Whether a state that was written then may be younger than what was asked for at asked_ms
+ * (http_response_asked_ms) of something that deploys change under a claim. Whoever changes it
+ * writes the state afterwards; so if both were read side by side, one may be from before another
+ * deploy and the other from behind it, and a claim of that state would cover what is no more. A
+ * state that is older shows that none has ended in between, and its lease or its journal shows
+ * one that is at work. Both times are of servers' clocks, ms since 1970; 0: not known. */
+bool claim_read_may_be_since(int64_t written_ms, int64_t asked_ms);
 
 #endif

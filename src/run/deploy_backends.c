@@ -239,6 +239,9 @@ bool deploy_places_moved(const struct deploy *d)
 		if (has_moved(d, &s->bucket))
 			return true;
 	}
+	for (size_t i = 0; i < d->n_records; i++)
+		if (has_moved(d, &d->records[i].site->bucket))
+			return true;
 	return false;
 }
 

@@ -61,7 +61,8 @@ bool deploy_is_due(const struct deploy *d, const struct backend_work *b);
 bool deploy_waits(const struct deploy *d);
 /* Whether all that is to be known of where it goes is. */
 bool deploy_site_is_known(const struct deploy_site *s);
-/* Whether a site goes somewhere else than the configuration holds, by what was read last. */
+/* Whether a site, or one whose record is read, goes somewhere else than the configuration holds, by
+ * what was read last. */
 bool deploy_places_moved(const struct deploy *d);
 /* After a deploy that died, or that may have: finds the change sets that it has left.
  * -1: ERR_CANCELLED; any other failure is a note. */

@@ -91,11 +91,11 @@ bool deploy_site_is_known(const struct deploy_site *s)
 	return value_text(&s->site->bucket) != NULL;
 }
 
-/* Three rounds of requests, which go side by side in each: the sites whose place is written
- * down, and the stacks that tell where the others are; those sites; and then the backends. A
- * claim depends on the state as it was before the backends were read: so it is refused when
- * another deploy has changed one since. A dry run, which claims nothing, reads all backends in
- * the first round. */
+/* Rounds of requests, which go side by side in each: the backends, and the sites whose place is
+ * written down; the sites whose place the stacks tell; and the backends again, if one of the
+ * states may have been written since. A claim is refused when another deploy has written the
+ * state after it was read: so the backends must not be from before another deploy, and the
+ * state from behind it. */
 enum reading { READ_FIRST, READ_AFTER_STACKS, READ_BACKENDS };
 
 static bool is_site_read_in(const struct deploy_site *s, enum reading reading)
@@ -105,19 +105,12 @@ static bool is_site_read_in(const struct deploy_site *s, enum reading reading)
 	return takes_outputs(s) == (reading == READ_AFTER_STACKS) && !s->waits;
 }
 
-static bool is_read_first(const struct deploy *d, const struct backend_work *b)
+/* Of a stack that is not deployed, a site's place is all that is taken, and it was taken. */
+static bool is_backend_read_in(const struct backend_work *b, enum reading reading)
 {
-	return d->options->dry_run || b->is_place;
-}
-
-static bool is_backend_read_in(const struct deploy *d, const struct backend_work *b,
-			       enum reading reading)
-{
-	bool first = is_read_first(d, b);
-
 	if (reading == READ_BACKENDS)
-		return !first || (b->wanted && !d->options->dry_run);
-	return reading == READ_FIRST && first;
+		return b->wanted || !b->is_place;
+	return reading == READ_FIRST;
 }
 
 static size_t fill_site(const struct deploy_site *s, struct aws_call *calls)
@@ -138,7 +131,7 @@ static size_t fill_calls(const struct deploy *d, enum reading reading,
 	size_t n = 0;
 
 	for (size_t i = 0; i < d->n_backends; i++)
-		if (is_backend_read_in(d, &d->backends[i], reading)) {
+		if (is_backend_read_in(&d->backends[i], reading)) {
 			backend_calls(&d->backends[i], &calls[n]);
 			n += backend_n_calls(&d->backends[i]);
 		}
@@ -187,7 +180,7 @@ static int take_answers(struct deploy *d, enum reading reading, struct aws_call 
 	for (size_t i = 0; i < d->n_backends; i++) {
 		struct backend_work *b = &d->backends[i];
 
-		if (!is_backend_read_in(d, b, reading))
+		if (!is_backend_read_in(b, reading))
 			continue;
 		if (backend_take(b, calls, err) < 0)
 			return -1;
@@ -212,12 +205,9 @@ static size_t count_most(const struct deploy *d)
 static int read_round(struct deploy *d, enum reading reading, struct error *err)
 {
 	struct aws_call *calls = xcalloc(count_most(d) + 1, sizeof(*calls));
-	bool outputs_only = reading == READ_FIRST && !d->options->dry_run;
 	size_t n;
 	int rc;
 
-	for (size_t i = 0; i < d->n_backends; i++)
-		d->backends[i].outputs_only = outputs_only;
 	n = fill_calls(d, reading, calls);
 	rc = n ? aws_send_all(d->options->aws, calls, n, err) : 0;
 
@@ -246,7 +236,31 @@ static void settle_site(struct deploy *d, struct deploy_site *s)
 	}
 }
 
-/* What backends alone take was read last. Sites were read where outputs said then. */
+static bool any_written_since(const struct deploy_site *sites, size_t n, int64_t asked_ms)
+{
+	for (size_t i = 0; i < n; i++)
+		if (sites[i].read.exists &&
+		    claim_read_may_be_since(sites[i].read.written_ms, asked_ms))
+			return true;
+	return false;
+}
+
+/* A state that is not there has been written by nobody: crc never removes one. */
+static bool is_torn(const struct deploy *d)
+{
+	for (size_t i = 0; i < d->n_backends; i++) {
+		const struct backend_work *b = &d->backends[i];
+
+		if (is_backend_read_in(b, READ_BACKENDS) &&
+		    (any_written_since(d->sites, d->n_sites, b->asked_ms) ||
+		     any_written_since(d->records, d->n_records, b->asked_ms)))
+			return true;
+	}
+	return false;
+}
+
+/* Sites were read where outputs said then, and may not be there; and backends may have been read
+ * since. */
 static int resolve_again(struct deploy *d, struct error *err)
 {
 	d->places_moved = deploy_places_moved(d);
@@ -256,24 +270,6 @@ static int resolve_again(struct deploy *d, struct error *err)
 		if (d->sites[i].lost.code)
 			settle_site(d, &d->sites[i]);
 	return 0;
-}
-
-static int read_once(struct deploy *d, struct error *err)
-{
-	d->notes.len = 0;
-	deploy_forget_backends(d);
-	for (size_t i = 0; i < d->n_sites; i++)
-		deploy_forget_reading(&d->sites[i]);
-	deploy_forget_records(d);
-	if (read_round(d, READ_FIRST, err) < 0 || deploy_take_outputs(d, err) < 0)
-		return -1;
-	for (size_t i = 0; i < d->n_sites; i++)
-		if (takes_outputs(&d->sites[i]))
-			settle_site(d, &d->sites[i]);
-	if (read_round(d, READ_AFTER_STACKS, err) < 0 ||
-	    read_round(d, READ_BACKENDS, err) < 0)
-		return -1;
-	return resolve_again(d, err) < 0 ? -1 : deploy_read_records(d, err);
 }
 
 /* Somebody else at work: told while it is waited for, and at the end of the wait. */
@@ -318,6 +314,32 @@ static struct obstacle obstacle_of(struct deploy *d)
 			};
 	}
 	return (struct obstacle){ NULL, NULL };
+}
+
+/* A dry run claims nothing, and what has to wait is read anew. */
+static bool is_to_be_mended(struct deploy *d)
+{
+	return !d->options->dry_run && !obstacle_of(d).waiting && is_torn(d);
+}
+
+static int read_once(struct deploy *d, struct error *err)
+{
+	d->notes.len = 0;
+	d->places_moved = false;
+	deploy_forget_backends(d);
+	for (size_t i = 0; i < d->n_sites; i++)
+		deploy_forget_reading(&d->sites[i]);
+	deploy_forget_records(d);
+	if (read_round(d, READ_FIRST, err) < 0 || deploy_take_outputs(d, err) < 0)
+		return -1;
+	for (size_t i = 0; i < d->n_sites; i++)
+		if (takes_outputs(&d->sites[i]))
+			settle_site(d, &d->sites[i]);
+	if (read_round(d, READ_AFTER_STACKS, err) < 0 || deploy_read_records(d, err) < 0)
+		return -1;
+	if (is_to_be_mended(d) && read_round(d, READ_BACKENDS, err) < 0)
+		return -1;
+	return resolve_again(d, err);
 }
 
 int deploy_read(struct deploy *d, struct error *err)

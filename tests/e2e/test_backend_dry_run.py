@@ -180,10 +180,30 @@ def test_a_site_of_outputs_is_read_after_its_stack(outputs_world):
     assert ended.plan["sites"][0]["bucket"] == outputs_world.bucket
 
 
-def test_a_deploy_reads_backends_behind_the_states(literal_world, outputs_world):
-    """Side by side in each round: what a claim depends on, and then what it covers."""
-    held_at_once(literal_world, SITE, BACKENDS, options=())
-    held_at_once(outputs_world, Counter(DescribeStacks=1), SITE, BACKENDS, options=())
+def test_a_deploy_reads_as_much(literal_world, outputs_world):
+    """Nobody has deployed for a while: what a claim covers goes side by side with what it depends
+    on."""
+    for world, rounds in ((literal_world, [BACKENDS + SITE]), (outputs_world, [BACKENDS, SITE])):
+        world.cloud.advance(600)
+        held_at_once(world, *rounds, options=())
+
+
+def written_now(world):
+    """The state is what it was, and as if a deploy had just ended."""
+    key = {"Bucket": world.bucket, "Key": ".crc/state.json"}
+    found = world.cloud.s3.get_object(**key)
+    world.cloud.s3.put_object(**key, Body=found["Body"].read(), ContentType="application/json",
+                              ContentEncoding="gzip", CacheControl="no-store")
+
+
+def test_behind_a_deploy_backends_are_read_again(literal_world, outputs_world):
+    """It may have ended between the two answers."""
+    for world, rounds in ((literal_world, [BACKENDS + SITE]), (outputs_world, [BACKENDS, SITE])):
+        world.cloud.advance(600)
+        written_now(world)
+        held_at_once(world, *rounds, BACKENDS, options=())
+        world.cloud.advance(600)
+        held_at_once(world, *rounds, options=())
 
 
 def test_nothing_is_there(empty_world):
@@ -197,6 +217,7 @@ def test_nothing_is_there(empty_world):
 def test_one_changed_file(cloud, history):
     """A deploy, for comparison: the backend adds two requests to six."""
     world = at(cloud, history, "stack")
+    cloud.advance(10)
     ended = world.run("file")
     requests = [r for r in cloud.requests() if r["service"] != "edge"]
     assert ended.status == 0 and Counter(r["operation"] for r in requests) == {

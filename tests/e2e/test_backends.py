@@ -122,6 +122,7 @@ def lone(world):
 
 
 def test_created_updated_and_left_alone(live):
+    live.cloud.advance(10)
     run = live.run()
     assert run.verdict == "nothing-to-do"
     assert sorted(run.operations) == ["DescribeStacks", "GetDistribution", "GetObject",
@@ -606,6 +607,7 @@ def test_a_function_gets_its_code_and_keeps_its_settings(lone):
     after = lone.cloud.await_function(lone.name)
     for name in ("Timeout", "MemorySize", "Handler", "Runtime", "Role"):
         assert before[name] == after[name]
+    lone.cloud.advance(10)
     run = lone.run()
     assert run.verdict == "nothing-to-do"
     assert run.operations.count("GetFunction") == 1 and not run.writes()
@@ -782,6 +784,7 @@ def test_an_older_commit_deploys_no_backend_by_its_name(live):
     older = live.repo.head()
     live.deploy(word="two", page="two")
     newer = live.repo.head()
+    live.cloud.advance(10)
     run = live.run("--head", older, "--backend", "api")
     assert run.verdict == "superseded" and live.answer() == "two"
     assert sorted(run.operations) == ["DescribeStacks", "GetObject", "GetTemplate"]

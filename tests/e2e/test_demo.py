@@ -21,7 +21,7 @@ def demo(*arguments, program=PROGRAM):
 def test_every_claim_holds():
     done = demo("--once")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "\n   9  say what is live now" in done.stdout
+    assert "\n   8  say what is live now" in done.stdout
     assert "\033" not in done.stdout
 
 
@@ -39,7 +39,7 @@ def liar(tmp_path, script):
     # Deploys where it should only plan.
     ('[ "$1" = --dry-run ] && { shift; exec "%s" "$@"; }' % PROGRAM, "the dry run wrote"),
     # Asks once more than it need.
-    ('"%s" status >/dev/null' % PROGRAM, "11 requests, not nine"),
+    ('"%s" status >/dev/null' % PROGRAM, "10 requests, not eight"),
     # Fails.
     ("exit 4", "crc-action ended with 4"),
 ])

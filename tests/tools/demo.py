@@ -236,6 +236,7 @@ class Demo:
 
     def edit(self, what, message):
         screen, (name, old, new) = self.screen, what
+        self.cloud.advance(60)    # people take their time; crc reads twice behind a fresh deploy
         screen.heading(f"An edit of {name}, committed")
         file = self.repository / name
         text = file.read_text()
@@ -280,8 +281,8 @@ class Demo:
 
     def show_requests(self, requests):
         screen = self.screen
-        check(len(requests) == 9, f"{len(requests)} requests, not nine: {requests}")
-        screen.heading("Nine requests, from the cloud's log")
+        check(len(requests) == 8, f"{len(requests)} requests, not eight: {requests}")
+        screen.heading("Eight requests, from the cloud's log")
         words = {
             "DescribeStacks": "where does the site go?", "GetTemplate": "is the backend the same?",
             "GetDistribution": "how does the edge cache?", "GetObject": "what is live?",
@@ -293,8 +294,6 @@ class Demo:
             why = words.get(r["operation"], "send what differs")
             if r in writes:
                 why = "claim the site" if r is writes[0] else "say what is live now"
-            if r["operation"] == "DescribeStacks" and number > 1:
-                why = "is the stack at rest?"
             check(r["status"] in (200, 201), f"a request failed: {r}")
             print(f"   {number}  {why:<26}{r['method']:<6}{r['status']}  {screen.dim(r['path'])}")
 

@@ -604,6 +604,30 @@ static void test_claim__clocks_of_stores(void **state)
 	}
 }
 
+static void test_claim__a_reading_that_may_be_torn(void **state)
+{
+	static const struct {
+		int64_t written_ms;
+		int64_t asked_ms;
+		bool torn;
+	} cases[] = {
+		{ 90000, 100000, false }, /* an old state */
+		{ 97999, 100000, false },
+		{ 98000, 100000, true }, /* within the margin */
+		{ 100000, 100000, true },
+		{ 160000, 100000, true }, /* a deploy has ended since */
+		{ 0, 100000, true },      /* the store tells no time */
+		{ 100000, 0, true },      /* AWS tells none */
+		{ 0, 0, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		if (claim_read_may_be_since(cases[i].written_ms, cases[i].asked_ms) !=
+		    cases[i].torn)
+			fail_msg("case %zu", i);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(test_claim__##name, setup, teardown)
 
 int main(void)
@@ -633,6 +657,7 @@ int main(void)
 		TEST(hostile_states),
 		TEST(a_small_object_that_unpacks_to_a_huge_one),
 		TEST(clocks_of_stores),
+		TEST(a_reading_that_may_be_torn),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,6 +41,45 @@ static void test_http__dates(void **state)
 	}
 }
 
+static void test_http__when_it_was_asked(void **state)
+{
+	static const struct {
+		const char *date;
+		const char *age;
+		int64_t sent_ms;
+		int64_t received_ms;
+		int64_t asked_ms;
+	} cases[] = {
+		{ "Sun, 06 Nov 1994 08:49:37 GMT", NULL, 500, 500,
+		  INT64_C(784111777000) },
+		{ "Sun, 06 Nov 1994 08:49:37 GMT", NULL, 500, 3750,
+		  INT64_C(784111773750) },
+		{ "Sun, 06 Nov 1994 08:49:37 GMT", NULL, 3750, 500,
+		  INT64_C(784111777000) },
+		{ "Sun, 06 Nov 1994 08:49:37 GMT", "5", 500, 500, 0 },
+		{ "yesterday", NULL, 500, 500, 0 },
+		{ NULL, NULL, 500, 500, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct http_header headers[] = {
+			{ cases[i].date ? "Date" : "x", cases[i].date },
+			{ cases[i].age ? "Age" : "x", cases[i].age },
+		};
+		const struct http_response res = {
+			.headers = headers,
+			.n_headers = 2,
+			.sent_ms = cases[i].sent_ms,
+			.received_ms = cases[i].received_ms,
+		};
+
+		if (http_response_asked_ms(&res) != cases[i].asked_ms)
+			fail_msg("case %zu: %lld", i,
+				 (long long)http_response_asked_ms(&res));
+	}
+}
+
 static void test_http__send_moves_the_answer_out(void **state)
 {
 	CLEANUP(fake_http) struct fake_http fake;
@@ -82,6 +121,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_http__dates),
+		cmocka_unit_test(test_http__when_it_was_asked),
 		cmocka_unit_test(test_http__send_moves_the_answer_out),
 		cmocka_unit_test(test_http__send_tells_why_there_is_no_answer),
 	};
