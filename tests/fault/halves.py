@@ -485,13 +485,14 @@ def cancelled(history, base, number, release=True):
     return check
 
 
-def raced(history, base, first, second, last, release=True):
+def raced(history, base, first, second, last, release=True, later_s=0):
     """Case: a moment of the first and one of the second, and which one goes on first. In the end
-    `last` is deployed."""
+    `last` is deployed. later_s: for how long nobody has deployed when they start."""
 
     def check(cloud, case):
         moments, order = case
         world = deployed(cloud, history, base, release)
+        cloud.advance(later_s)
         runs = race(world, (first, second), moments, order)
         problems = world.problems(last)
         for commit, run in zip((first, second), runs):
