@@ -577,7 +577,7 @@ static void test_a_rollback_lasts_until_the_next_push(void **state)
 {
 	CLEANUP(buf) struct buf text = BUF_INIT(1 << 16);
 	struct error err = ERROR_INIT;
-	struct job job;
+	struct job job = { .id = 0 };
 
 	(void)state;
 	configure("poll: 1s", "workers: 1");
