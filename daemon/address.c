@@ -55,6 +55,20 @@ bool address_is_network(const char *text)
 	return parse_network(text, &a, &bits);
 }
 
+bool address_begins_network(const char *text)
+{
+	struct address a;
+	int64_t bits;
+
+	if (!parse_network(text, &a, &bits))
+		return false;
+	for (int64_t i = bits; i < BITS_ALL; i++) {
+		if (a.bytes[i / 8] & 0x80U >> i % 8)
+			return false;
+	}
+	return true;
+}
+
 static bool same_bits(const struct address *a, const struct address *b, int64_t bits)
 {
 	size_t whole = (size_t)bits / 8;

@@ -11,6 +11,8 @@ enum { ADDRESS_MAX = 64 };
 
 /* "192.0.2.0/24", "2001:db8::/32", or one address. */
 bool address_is_network(const char *text);
+/* Whether that is written by its first address: all bits behind the network's are zero. */
+bool address_begins_network(const char *text);
 /* Whether an address is in one of the networks. IPv4-mapped IPv6 addresses count as IPv4. */
 bool address_in(const char *address, const struct str_list *networks);
 

@@ -15,12 +15,7 @@ enum push_kind {
 	PUSH_OTHER /* an event that is no push: accepted politely, nothing follows */
 };
 
-enum {
-	PUSH_CHANGES_MOST = 1000,
-	PUSH_COMMIT_MAX = 41,
-	PUSH_REF_MAX = 256,
-	PUSH_DELIVERY_MAX = 128
-};
+enum { PUSH_CHANGES_MOST = 1000, PUSH_COMMIT_MAX = 41, PUSH_DELIVERY_MAX = 128 };
 
 /* One ref that was moved. The strings are the arena's. */
 struct push_change {

@@ -5,6 +5,7 @@
 
 #include "base/str.h"
 #include "codec/url.h"
+#include "daemon/address.h"
 #include "daemon/queue.h"
 
 #define DIGITS "0123456789"
@@ -88,37 +89,11 @@ const char *settings_bad_address(const char *text)
 	return inet_pton(AF_INET, host, address) == 1 ? NULL : wanted;
 }
 
-/* Whether all bits of an address behind the network's are zero. */
-static bool is_network(const unsigned char *address, size_t bytes, int64_t bits)
-{
-	for (size_t i = 0; i < bytes; i++) {
-		int64_t fixed = bits - (int64_t)i * 8;
-		unsigned mask = fixed >= 8 ? 0 : fixed <= 0 ? 0xFF : 0xFFU >> fixed;
-
-		if (address[i] & mask)
-			return false;
-	}
-	return true;
-}
-
 const char *settings_bad_network(const char *text)
 {
-	static const char wanted[] = "must be like 127.0.0.1/32 or fd00::/8";
-	size_t n = strcspn(text, "/");
-	char host[INET6_ADDRSTRLEN];
-	unsigned char address[16];
-	size_t bytes = strchr(text, ':') ? 16 : 4;
-	int64_t bits = (int64_t)bytes * 8;
-
-	if (n >= sizeof(host))
-		return wanted;
-	memcpy(host, text, n);
-	host[n] = '\0';
-	if (inet_pton(bytes == 16 ? AF_INET6 : AF_INET, host, address) != 1)
-		return wanted;
-	if (text[n] && !str_to_i64(text + n + 1, 0, bits, &bits))
-		return wanted;
-	if (!is_network(address, bytes, bits))
+	if (!address_is_network(text))
+		return "must be like 127.0.0.1/32 or fd00::/8";
+	if (!address_begins_network(text))
 		return "has bits set behind the network's length";
 	return NULL;
 }

@@ -57,6 +57,22 @@ static void test_address__is_network(void **state)
 		assert_false(address_is_network(bad[i]));
 }
 
+static void test_address__begins_network(void **state)
+{
+	static const char *const good[] = {
+		"10.0.0.0/8", "0.0.0.0/0",     "::/0",
+		"1.2.3.4",    "10.1.2.128/25", "2001:db8::/33"
+	};
+	static const char *const bad[] = { "10.0.0.1/8",         "10.1.2.128/24", "::1/0",
+					   "2001:db8:8000::/32", "1.2.3.5/31",    "a/8" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+		assert_true(address_begins_network(good[i]));
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		assert_false(address_begins_network(bad[i]));
+}
+
 static void test_address__of_client(void **state)
 {
 	static const char *items[] = { "127.0.0.1", "10.0.0.0/8" };
@@ -132,6 +148,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_address__networks),
 		cmocka_unit_test(test_address__is_network),
+		cmocka_unit_test(test_address__begins_network),
 		cmocka_unit_test(test_address__of_client),
 		cmocka_unit_test(test_address__of_client_in_several_headers),
 		cmocka_unit_test(test_address__party),
