@@ -116,3 +116,14 @@ def test_force_push(host, tmp_path):
         daemon.deliver("resume", *other)
         daemon.wait_live("resume", other[1])
     world.check_bucket()
+
+
+def test_odd_names(host, tmp_path):
+    """Of a branch and of a file, by way of a payload, a mirror and the action's arguments."""
+    world, bare = host
+    branch = "rel/ä+%7e_#1"
+    pushed = bare.push({"website/a b%+~ä.html": "x"}, branch=branch)
+    with serve(host, tmp_path, site={"branch": branch}) as daemon:
+        assert daemon.deliver("resume", *pushed, ref=f"refs/heads/{branch}")[0] == 202
+        daemon.wait_live("resume", pushed[1])
+    world.check_bucket()
